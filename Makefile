@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+# Avisor: EL2 image, guests, avctl and their tests. `make demo` and `make check` are the whole set-up.
+
+B ?= build
+CROSS ?= aarch64-linux-gnu-
+DEBUG ?= 1
+VERSION := 0.1.0
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wundef -Wstrict-prototypes -Wmissing-prototypes \
+	    -Wvla -Werror
+
+.PHONY: all hypervisor guests avctl unit demo check bench soak deps install fmt clean
+.DEFAULT_GOAL := all
+all: hypervisor guests avctl
+
+# ---- packages -------------------------------------------------------------------------------
+
+include tests/deps.mk
+
+# ---- the EL2 image --------------------------------------------------------------------------
+
+HYP_SRC := $(sort $(shell find hypervisor/core hypervisor/mm hypervisor/dev hypervisor/drivers \
+	     hypervisor/platform hypervisor/arch/aarch64 -name '*.[cS]'))
+HYP_OBJ := $(patsubst %,$(B)/obj/%.o,$(HYP_SRC))
+HYP_CFLAGS := -std=gnu17 -O2 -g $(WARNINGS) -ffreestanding -mgeneral-regs-only \
+	      -mno-outline-atomics -mstrict-align -fno-pic -fno-pie -fno-stack-protector \
+	      -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-common \
+	      -march=armv8-a -Ihypervisor -Iabi -Ihypervisor/arch/aarch64/include \
+	      -DAV_VERSION='"$(VERSION)"' -DAV_DEBUG=$(DEBUG)
+HYP_LDS := hypervisor/platform/qemu-virt/hypervisor.lds
+
+hypervisor: $(B)/hypervisor.elf
+
+$(B)/obj/hypervisor/%.o: hypervisor/%
+	@mkdir -p $(@D)
+	$(CROSS)gcc $(HYP_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/hypervisor.elf: $(HYP_OBJ) $(HYP_LDS)
+	$(CROSS)gcc -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
+		-Wl,--no-warn-rwx-segments -T $(HYP_LDS) -o $@ $(HYP_OBJ)
+
+-include $(HYP_OBJ:.o=.d)
+
+# ---- guests and the control VM --------------------------------------------------------------
+
+-include guest-agent/baremetal/guest.mk
+
+# ---- avctl ----------------------------------------------------------------------------------
+
+AVCTL_SRC := $(sort $(shell find avctl guest-agent/core -name '*.c')) hypervisor/core/manifest.c
+AVCTL_OBJ := $(patsubst %.c,$(B)/host/%.o,$(AVCTL_SRC))
+AVCTL_CFLAGS := -std=gnu17 -O2 -g $(WARNINGS) -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fPIE \
+		-fstack-protector-strong -Iabi -Iavctl -Iguest-agent -Ihypervisor \
+		-DAV_VERSION='"$(VERSION)"'
+AVCTL_LIBS := -lcyaml -lyaml -lpanelw -lncursesw -ltinfo -lfdt -ljansson -lsmartcols
+
+avctl: $(B)/avctl
+
+$(B)/host/%.o: %.c
+	@mkdir -p $(@D)
+	gcc $(AVCTL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/avctl: $(AVCTL_OBJ)
+	gcc -pie -Wl,-z,relro,-z,now -o $@ $(AVCTL_OBJ) $(AVCTL_LIBS)
+
+-include $(AVCTL_OBJ:.o=.d)
+
+# ---- host tests -----------------------------------------------------------------------------
+
+UNITS :=
+-include $(wildcard tests/unit/*.mk)
+UNIT_CFLAGS := -std=gnu17 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
+	       $(WARNINGS) -D_GNU_SOURCE -Iabi -Ihypervisor -Ihypervisor/arch/fake/include \
+	       -Iavctl -Iguest-agent -Itests/unit -DAV_VERSION='"$(VERSION)"' -DAV_DEBUG=1
+
+define UNIT_RULE
+$(B)/unit/$(1): $$(UNIT_$(1)_SRC) $$(wildcard hypervisor/*/*.h abi/avisor/* avctl/*/*.h \
+		guest-agent/*/*.h hypervisor/arch/fake/include/arch/*.h tests/unit/*.h)
+	@mkdir -p $$(@D)
+	gcc $$(UNIT_CFLAGS) $$(UNIT_$(1)_CFLAGS) -o $$@ $$(filter %.c,$$(UNIT_$(1)_SRC)) \
+		$$(UNIT_$(1)_LIBS) -lcmocka
+.PHONY: unit-$(1)
+unit-$(1): $(B)/unit/$(1)
+	$(B)/unit/$(1) $$(UNIT_$(1)_ARGS)
+endef
+$(foreach u,$(UNITS),$(eval $(call UNIT_RULE,$(u))))
+
+unit: $(addprefix unit-,$(UNITS))
+
+clean:
+	rm -rf $(B)

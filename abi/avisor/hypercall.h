@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hypercall.h - the calls a guest makes: numbers, error codes, states and the structures that cross.
+ *
+ * Usable from C and, for the constants, from assembly. Every structure is little-endian, naturally aligned,
+ * has no padding that is not named, and only ever grows at its end; the callee writes at most the size the
+ * caller gave and returns in x1 the size it has. abi/README.md is the specification.
+ */
+#pragma once
+
+#define AV_ABI_MAJOR 1
+#define AV_ABI_MINOR 0
+
+/* SMCCC function identifiers (Arm DEN0028). */
+#define AV_SMCCC_BASE 0xC6000000
+#define AV_SMCCC_CALL_UID 0x8600FF01
+#define AV_SMCCC_REVISION 0x8600FF03
+/* x0..x3 of CALL_UID, 32 bits each: a random UUID made for this project. */
+#define AV_UID_0 0x6cb0a41f
+#define AV_UID_1 0x4c1d7a52
+#define AV_UID_2 0x91e3f0b8
+#define AV_UID_3 0x2dd85c36
+
+/* The original Avisor's immediates: `hvc #n`, all of x0..x30 preserved. */
+#define AV_IMM_CHECKPOINT 1
+#define AV_IMM_RESTORE 2 /* x0 = id, or -1 for the latest */
+#define AV_IMM_PRINT 3	 /* x0 = guest virtual address of a NUL-terminated string */
+#define AV_IMM_RESTART 4
+
+/* x1 of calls with a target VM. */
+#define AV_VM_SELF 0xFFFFFFFF
+
+/* x0 of every call. NOT_SUPPORTED is SMCCC's -1. */
+#define AV_OK 0
+#define AV_E_NOT_SUPPORTED (-1) /* unknown function, or not in this build */
+#define AV_E_INVALID (-2)	/* an argument is out of range, or a reserved one is not zero */
+#define AV_E_DENIED (-3)	/* needs the control privilege, or the control VM is the target */
+#define AV_E_NOT_FOUND (-4)	/* no such VM, snapshot, region or entry */
+#define AV_E_WRONG_STATE (-5)	/* the VM's state does not allow it */
+#define AV_E_NO_MEMORY (-6)	/* the VM's frame budget does not allow it; nothing changed */
+#define AV_E_BAD_ADDRESS (-7)	/* a guest address is not RAM of the caller */
+#define AV_E_EXISTS (-8)	/* the name is taken */
+#define AV_E_PINNED (-9)	/* the snapshot is pinned */
+#define AV_E_LIMIT (-10)	/* no room in a fixed table, or a rate limit */
+#define AV_E_INTEGRITY (-11)	/* the audit found a wrong count */
+
+/* VM states. */
+#define AV_STATE_RUNNING 0
+#define AV_STATE_PAUSED 1
+#define AV_STATE_STARVED 2
+#define AV_STATE_CRASHED 3
+#define AV_STATE_STOPPED 4
+
+/* Names: [a-z][a-z0-9._-]{0,31}, NUL-padded. */
+#define AV_NAME_SIZE 32
+
+/* VM_RESTART x2, VM_START x2, SNAPSHOT_RESTORE x3: flags. */
+#define AV_RESTORE_PAUSED 0x1 /* result state paused */
+#define AV_RESTORE_UNDO 0x2   /* keep the present state as `undo` first (control privilege) */
+
+/* SNAPSHOT_RESTORE x2, SNAPSHOT_INFO x2, SNAPSHOT_DELETE x2: ids that are not numbers of snapshots. */
+#define AV_SNAPSHOT_LATEST 0xFFFFFFFFFFFFFFFF
+#define AV_SNAPSHOT_BOOT 0xFFFFFFFFFFFFFFFE
+#define AV_SNAPSHOT_UNDO 0xFFFFFFFFFFFFFFFD
+#define AV_SNAPSHOT_NONE 0xFFFFFFFFFFFFFFFC /* "no parent", "no base" */
+
+/* SNAPSHOT_SET x3: what to change. */
+#define AV_SNAPSHOT_SET_NAME 1	/* x4 = IPA of char[32] (empty: no name), x5 = 0 */
+#define AV_SNAPSHOT_SET_PINNED 2 /* x4 = 0 or 1, x5 = 0 */
+
+/* FEATURES x1: bits. */
+#define AV_FEATURE_SNAPSHOT 0x1
+#define AV_FEATURE_REGION 0x2
+#define AV_FEATURE_DEBUG 0x80000000 /* TEST_HOOK answers */
+
+/* TEST_HOOK x1: what to do to the caller (debug builds only). */
+#define AV_HOOK_NONE 0
+#define AV_HOOK_BUG 1	    /* BUG() in EL2: all CPUs stop */
+#define AV_HOOK_AGENT_CRASH 2 /* armed by the agent: it jumps to a bad address at its next command */
+
+#ifndef __ASSEMBLER__
+#include <stdint.h>
+
+enum av_hvc {
+#define AV_HVC(name, number, arity, privilege) AV_HVC_##name = (number),
+#include <avisor/hypercalls.def>
+#undef AV_HVC
+};
+#define AV_HVC_ID(number) (AV_SMCCC_BASE | (uint32_t)(number))
+
+/* VM_INFO: x1 = target, or AV_VM_SELF; x2 = buffer IPA, x3 = its size. VM indices run from 0 without holes. */
+struct av_vm_info {
+	char name[AV_NAME_SIZE];
+	uint32_t index;
+	uint32_t state;		 /* AV_STATE_* */
+	uint32_t vcpu_count;
+	uint32_t flags;		 /* AV_VM_FLAG_* of manifest.h */
+	uint64_t ram_base;	 /* IPA */
+	uint64_t ram_size;	 /* bytes */
+	uint64_t generation;	 /* how often it was restored or restarted */
+	uint64_t snapshot_count; /* without boot and undo */
+	uint64_t base_id;	 /* snapshot the dirty pages count from, AV_SNAPSHOT_BOOT/NONE */
+	uint64_t frames_used;	 /* page frames charged to it: RAM, tables, snapshots */
+	uint64_t frames_budget;
+	uint64_t ram_frames;	 /* committed pages: leaves of the live tree that are not invalid, bundle pages left out */
+	uint64_t dirty_frames;	 /* writable leaves: what a restore to the base throws away */
+	uint64_t uptime_ns;	 /* time it has spent running, by its own counter since its boot or restore chain */
+	uint64_t restart_count;
+	uint64_t crash_pc;	 /* state crashed: PC of vCPU 0 */
+	uint64_t crash_esr;
+	uint64_t crash_far;
+	uint32_t crash_word;	 /* the instruction word, 0 when unknown */
+	uint32_t vcpu_cpu0;	 /* physical CPU of vCPU 0 */
+	char crash_reason[64];	 /* printable, NUL-terminated */
+};
+
+/* VM_STATS: exits by reason since the VM was created; an index is enum av_exit. */
+enum av_exit {
+	AV_EXIT_HVC,
+	AV_EXIT_SMC,
+	AV_EXIT_WFI,
+	AV_EXIT_SYSREG,
+	AV_EXIT_MMIO,
+	AV_EXIT_FAULT_TOUCH, /* first touch of a page */
+	AV_EXIT_FAULT_WRITE, /* copy, or made writable */
+	AV_EXIT_FAULT_OTHER,
+	AV_EXIT_IRQ,
+	AV_EXIT_INJECTED_ABORT,
+	AV_EXIT_OTHER,
+	AV_EXIT_COUNT
+};
+struct av_vm_stats {
+	uint64_t exits[16];		/* by enum av_exit; the rest 0 */
+	uint64_t cpu_ns;		/* time on a physical CPU */
+	uint64_t tlbi_local;
+	uint64_t tlbi_broadcast;
+	uint64_t pages_copied;
+	uint64_t pages_zeroed;
+	uint64_t nodes_copied;
+	uint64_t cache_syncs;
+	uint64_t evictions;
+	uint64_t console_bytes;
+	uint64_t console_dropped;	/* over the output cap */
+	uint64_t input_dropped;		/* host bytes dropped at a restore */
+	uint64_t unknown_hvc;
+};
+
+/* MACHINE_INFO: x1 = buffer IPA, x2 = its size. */
+struct av_machine_info {
+	uint64_t frames_total; /* page frames the frame allocator owns */
+	uint64_t frames_free;  /* not in use by anybody, per-VM caches included */
+	uint64_t counter_hz;
+	uint64_t uptime_ns;
+	uint32_t cpu_count;
+	uint32_t vm_count;
+	uint32_t region_count;
+	uint32_t debug_build;
+	uint64_t control_restarts;
+	uint64_t event_next;   /* sequence number the next event will get */
+	uint64_t log_next;     /* byte offset the next log byte will get */
+};
+
+/*
+ * SNAPSHOT_INFO: x1 = target, x2 = cursor, x3 = buffer IPA, x4 = its size.
+ * cursor = the smallest id wanted: the answer is the snapshot with the smallest id >= cursor, NOT_FOUND at the end;
+ * AV_SNAPSHOT_BOOT / UNDO / LATEST name those.
+ */
+struct av_snapshot_info {
+	uint64_t id;
+	uint64_t parent; /* AV_SNAPSHOT_NONE, or _BOOT; informative: the parent may be gone */
+	uint64_t request_id;
+	uint64_t taken_ns;	/* hypervisor uptime when it was taken */
+	uint64_t vm_time_ns;	/* the guest's own virtual counter, as time */
+	uint64_t pages_unique;	/* RAM frames only this snapshot's nodes own and no other tree reaches */
+	uint64_t pages_shared;	/* other RAM pages it reaches */
+	uint64_t pages_reclaimable; /* frames, tables included, that come back when it is deleted now */
+	uint32_t pinned;
+	uint32_t state;		/* AV_STATE_* recorded */
+	uint32_t is_base;
+	uint32_t reserved;
+	char name[AV_NAME_SIZE];
+};
+
+/* REGION_INFO: x1 = index, x2 = buffer IPA, x3 = its size. A VM that is not a member gets NOT_FOUND, unless control. */
+struct av_region_member {
+	uint32_t vm;
+	uint32_t rights; /* AV_RIGHT_* of manifest.h */
+};
+struct av_region_info {
+	char name[AV_NAME_SIZE];
+	uint64_t ipa;
+	uint64_t size;
+	uint64_t pa; /* 0 unless control */
+	uint32_t index;
+	uint32_t member_count;
+	struct av_region_member members[24];
+};
+
+/*
+ * EVENT_READ: x1 = first sequence number wanted, x2 = buffer IPA, x3 = its size in bytes (a multiple of the event).
+ * Returns x1 = how many were written, x2 = the sequence number to ask for next, x3 = how many were lost before
+ * the first one (0: no gap).
+ */
+enum av_event_kind {
+	AV_EVENT_BOOT = 1,	/* the hypervisor is up */
+	AV_EVENT_STATE,		/* a = old state, b = new state */
+	AV_EVENT_TAKE,		/* a = id */
+	AV_EVENT_RESTORE,	/* a = id, b = generation */
+	AV_EVENT_DELETE,	/* a = id */
+	AV_EVENT_EVICT,		/* a = id, b = frames freed or queued */
+	AV_EVENT_RESTART,	/* b = generation */
+	AV_EVENT_CRASH,		/* a = PC, b = ESR, text = reason */
+	AV_EVENT_STARVED,
+	AV_EVENT_UNDO_SKIPPED,	/* no memory for undo */
+	AV_EVENT_CONTROL_RESTART, /* a = count */
+	AV_EVENT_INPUT_DROPPED,	/* a = bytes */
+	AV_EVENT_PRUNE		/* reserved for the host */
+};
+struct av_event {
+	uint64_t sequence;
+	uint64_t time_ns; /* hypervisor uptime */
+	uint32_t kind;
+	uint32_t vm;
+	uint64_t a, b;
+	char text[24];
+};
+
+/* LOG_READ: x1 = byte offset wanted, x2 = buffer IPA, x3 = its size. Returns x1 = bytes written, x2 = offset of the first. */
+#endif /* __ASSEMBLER__ */

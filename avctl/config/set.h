@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * set.h - a checked set of VMs: what a YAML file says, with every default filled in and every rule kept.
+ *
+ * Owned by the caller of set_load(), freed by set_free(). Nothing in it needs checking again.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <avisor/manifest.h>
+
+/* Where a thing stands in the YAML file; line 0 = it does not. Lines and columns from 1. */
+struct set_mark {
+	unsigned line, column;
+};
+
+enum set_image_kind { SET_IMAGE_ELF, SET_IMAGE_LINUX, SET_IMAGE_FLAT };
+
+struct set_vm {
+	char *name;
+	char *image;	/* absolute path */
+	char *initrd;	/* absolute path, or NULL */
+	char *bootargs; /* or NULL */
+	enum set_image_kind image_kind;
+	uint64_t ram_base, ram_size;
+	uint64_t load, entry, dtb_address; /* 0: the defaults of DESIGN 5 */
+	bool has_load, has_entry, has_dtb_address;
+	unsigned vcpu_count;
+	int vcpu_cpu[AV_VCPU_MAX]; /* physical CPU, -1: balanced at boot */
+	bool clock_follow;
+	bool start_paused;
+	unsigned snapshot_keep;	    /* 0: no limit but memory */
+	uint64_t snapshot_memory;   /* bytes */
+	bool snapshot_refuse;	    /* when-full: refuse */
+	uint64_t slice_ns;
+	struct set_mark mark;
+};
+
+enum set_field_type {
+	SET_FIELD_U8, SET_FIELD_U16, SET_FIELD_U32, SET_FIELD_U64,
+	SET_FIELD_I8, SET_FIELD_I16, SET_FIELD_I32, SET_FIELD_I64,
+	SET_FIELD_F32, SET_FIELD_F64, SET_FIELD_STRING, SET_FIELD_BYTES
+};
+
+struct set_field {
+	char *name;
+	uint64_t at; /* offset in the region */
+	uint64_t length; /* bytes */
+	enum set_field_type type;
+};
+
+struct set_member {
+	unsigned vm; /* index into vms */
+	bool write;
+};
+
+struct set_region {
+	char *name;
+	uint64_t address, size;
+	void *init; /* initial bytes, or NULL */
+	size_t init_size;
+	struct set_member *members;
+	size_t member_count;
+	struct set_field *fields;
+	size_t field_count;
+	struct set_mark mark;
+};
+
+struct set {
+	char *name;
+	char *path;	   /* absolute path of the YAML file */
+	unsigned cpu_count; /* machine.cpus */
+	char *cpu_model;    /* machine.cpu, default "cortex-a57" */
+	uint64_t memory;    /* machine.memory, bytes */
+	struct set_vm *vms; /* without the control VM */
+	size_t vm_count;
+	struct set_region *regions;
+	size_t region_count;
+};
+
+/* One thing that is wrong with a file. */
+struct set_error {
+	struct set_mark mark;
+	char *message;
+	char *hint; /* or NULL */
+};
+
+struct set_errors {
+	struct set_error *list;
+	size_t count;
+	char *source; /* the file's bytes, for the caret lines; NULL when it could not be read */
+	size_t source_size;
+	char *path;
+};
+
+/*
+ * Load and check the file at path. Returns the set, or NULL with at least one error in *errors, which
+ * collects all that is wrong in one run, sorted by place. *errors must be zeroed before and freed with set_errors_free().
+ */
+struct set *set_load(const char *path, struct set_errors *errors);
+void set_free(struct set *set);
+void set_errors_free(struct set_errors *errors);
+
+/* Print "file:line:col: error: message", the source line, a caret, and "hint: ..." for each to stream. */
+void set_errors_print(const struct set_errors *errors, void *stream);
