@@ -73,6 +73,32 @@
 #define AV_FEATURE_REGION 0x2
 #define AV_FEATURE_DEBUG 0x80000000 /* TEST_HOOK answers */
 
+/*
+ * Registers of the calls that take no buffer. In: what is not said is 0. Out: x1..x3, what is not said is 0.
+ *
+ * VERSION              out x1 = AV_ABI_MAJOR << 16 | AV_ABI_MINOR
+ * FEATURES             out x1 = AV_FEATURE_*
+ * IDENTITY             out x1, x2 = the 128-bit identity, x3 = generation
+ * VM_PAUSE RESUME STOP in x1 = target; out x1 = the state it is in now
+ * VM_RESTART VM_START  in x1 = target, x2 = AV_RESTORE_PAUSED or 0; out (another VM) x1 = generation, x2 = state
+ * VM_CRASH             in x1 = target, x2 = any number, shown in the reason
+ * SNAPSHOT_TAKE        in x1 = target, x2 = IPA of char[32] name or 0, x3 = request id or 0, x4 = 0;
+ *                      out of itself: x1 = id, x2 = 0, and after a restore the same with x2 = generation;
+ *                      out of another VM: x1 = id, x2 = snapshots evicted, or AV_TAKE_FOUND when one carries that
+ *                      request id already (nothing was taken), x3 = ns the VM was held
+ * SNAPSHOT_RESTORE     in x1 = target, x2 = id, x3 = AV_RESTORE_*;
+ *                      out (another VM) x1 = the id restored, x2 = generation, with AV_RESTORE_UNDO_SKIPPED when
+ *                      undo was asked for and could not be paid, x3 = ns the VM was held
+ * SNAPSHOT_DELETE      in x1 = target, x2 = id; out x1 = id
+ * SNAPSHOT_SET         in x1 = target, x2 = id, x3 = AV_SNAPSHOT_SET_*, x4, x5; out x1 = id
+ * PRINT                in x1 = IPA, x2 = bytes
+ * MEMORY_DRAIN         in x1 = target
+ * AUDIT                in x1 = target; out x1 = frames counted
+ * TEST_HOOK            in x1 = AV_HOOK_*, x2 = 0; AGENT_CRASH only answers AV_OK: the agent does the rest
+ */
+#define AV_TAKE_FOUND 0x8000000000000000
+#define AV_RESTORE_UNDO_SKIPPED 0x8000000000000000
+
 /* TEST_HOOK x1: what to do to the caller (debug builds only). */
 #define AV_HOOK_NONE 0
 #define AV_HOOK_BUG 1	    /* BUG() in EL2: all CPUs stop */
