@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* guest_memory.h - how a device model reaches its VM's RAM: checked, copy-on-write aware, page by page. */
+#pragma once
+
+#include "core/types.h"
+
+struct guest_memory {
+	void *ctx;
+	/* False when any byte is not RAM of the VM; then nothing or a part was copied. */
+	bool (*read)(void *ctx, uint64_t ipa, void *to, size_t size);
+	bool (*write)(void *ctx, uint64_t ipa, const void *from, size_t size);
+};
