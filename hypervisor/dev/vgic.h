@@ -46,7 +46,7 @@ struct vgic_dist_state {
 	uint32_t reserved;
 	struct vgic_bank bank[VGIC_BANK_COUNT];
 	uint8_t priority[VGIC_SPI_COUNT];
-	uint16_t route[VGIC_SPI_COUNT]; /* Aff0, or VGIC_ROUTE_NONE */
+	uint16_t route[VGIC_SPI_COUNT]; /* Aff0 or VGIC_ROUTE_NONE; above, the vCPU it is active on, if it is */
 };
 _Static_assert(sizeof(struct vgic_dist_state) == 968, "a memcpy of under 1 KiB");
 
@@ -58,7 +58,9 @@ struct vgic_cpu_state {
 };
 _Static_assert(sizeof(struct vgic_cpu_state) == 60, "");
 
+#define VGIC_ROUTE_MASK 0x1ffu
 #define VGIC_ROUTE_NONE 0x100u /* an affinity no vCPU has */
+#define VGIC_ROUTE_OWNER_SHIFT 12
 #define VGIC_STATE_SIZE sizeof(struct vgic_dist_state)
 #define VGIC_CPU_STATE_SIZE sizeof(struct vgic_cpu_state)
 

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* vgic_state.c - the vGIC in and out of a snapshot: flat copies.
+ * Never with an interrupt still in a list register: what is there is not in the model yet. */
+
+#include "core/bug.h"
+#include "dev/vgic_private.h"
+
+void vgic_save(const struct vgic *v, struct vgic_dist_state *to)
+{
+	for (unsigned cpu = 0; cpu < v->cpu_count; cpu++)
+		BUG_ON(v->cpu[cpu].lr_used);
+	*to = v->dist;
+}
+
+void vgic_load(struct vgic *v, const struct vgic_dist_state *from)
+{
+	for (unsigned cpu = 0; cpu < v->cpu_count; cpu++)
+		BUG_ON(v->cpu[cpu].lr_used);
+	v->dist = *from;
+	v->dist.ctlr &= VGIC_CTLR_GROUPS;
+	vgic_touch_all(v);
+}
+
+void vgic_cpu_save(const struct vgic *v, unsigned cpu, struct vgic_cpu_state *to)
+{
+	BUG_ON(v->cpu[cpu].lr_used);
+	*to = v->cpu[cpu].state;
+}
+
+void vgic_cpu_load(struct vgic *v, unsigned cpu, const struct vgic_cpu_state *from)
+{
+	struct vgic_cpu *c = &v->cpu[cpu];
+
+	BUG_ON(c->lr_used);
+	c->state = *from;
+	c->state.bank.edge = (c->state.bank.edge | 0xffff) & ~v->hw;
+	c->hw_release = 0;
+	v->dirty = (uint8_t)(v->dirty | 1u << cpu);
+	v->kick = (uint8_t)(v->kick | 1u << cpu);
+}
