@@ -122,7 +122,7 @@ void vgic_deactivate(struct vgic *v, unsigned cpu, unsigned intid);
 bool vgic_pending(const struct vgic *v, unsigned cpu, const struct vgic_interface *interface);
 
 /*
- * Pending or active in the model: the physical PPI must be active while this vCPU is loaded, and inactive if not.
+ * Pending or active in the model (so: after a fold): the physical PPI must be active while this vCPU is loaded, and inactive if not.
  * Write GICR_ISACTIVER0 or ICACTIVER0 by it at a load.
  */
 bool vgic_hw_busy(const struct vgic *v, unsigned cpu, unsigned intid);

@@ -120,6 +120,7 @@ unsigned vgic_fill(struct vgic *v, unsigned cpu, uint64_t lr[], unsigned lr_coun
 	if (c.active_count > c.count - pending_kept)
 		*hcr |= VGIC_HCR_LRENPIE | VGIC_HCR_TDIR;
 	v->dirty = (uint8_t)(v->dirty & ~(1u << cpu));
+	v->kick = (uint8_t)(v->kick & ~(1u << cpu));
 	return c.count;
 }
 
