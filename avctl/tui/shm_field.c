@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* shm_field.c - decodes typed values from a region and makes guest bytes safe to show.
+ * Nothing that a guest wrote leaves here as anything but printable ASCII. */
+#include "tui/shm_field.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	uint64_t length;
+} types[] = {
+	[SET_FIELD_U8] = {"u8", 1},	  [SET_FIELD_U16] = {"u16", 2},	    [SET_FIELD_U32] = {"u32", 4},
+	[SET_FIELD_U64] = {"u64", 8},	  [SET_FIELD_I8] = {"i8", 1},	    [SET_FIELD_I16] = {"i16", 2},
+	[SET_FIELD_I32] = {"i32", 4},	  [SET_FIELD_I64] = {"i64", 8},	    [SET_FIELD_F32] = {"f32", 4},
+	[SET_FIELD_F64] = {"f64", 8},	  [SET_FIELD_STRING] = {"string", 0}, [SET_FIELD_BYTES] = {"bytes", 0},
+};
+
+const char *shm_field_type_name(enum set_field_type type)
+{
+	return (size_t)type < sizeof(types) / sizeof(types[0]) ? types[type].name : "?";
+}
+
+bool shm_field_type_parse(const char *name, size_t length, struct set_field *field)
+{
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		if (types[i].length && strlen(types[i].name) == length &&
+		    memcmp(types[i].name, name, length) == 0) {
+			field->type = (enum set_field_type)i;
+			field->length = types[i].length;
+			return true;
+		}
+	}
+	return false;
+}
+
+static uint64_t little_endian(const uint8_t *bytes, uint64_t length)
+{
+	uint64_t value = 0;
+
+	for (uint64_t i = 0; i < length && i < 8; i++)
+		value |= (uint64_t)bytes[i] << (8 * i);
+	return value;
+}
+
+struct shm_value shm_field_value(const struct set_field *field, const uint8_t *bytes)
+{
+	struct shm_value value = {.kind = SHM_VALUE_UNSIGNED};
+	uint64_t raw = little_endian(bytes, field->length);
+	uint32_t raw32 = (uint32_t)raw;
+	float single;
+
+	switch (field->type) {
+	case SET_FIELD_U8:
+	case SET_FIELD_U16:
+	case SET_FIELD_U32:
+	case SET_FIELD_U64:
+		value.u = raw;
+		break;
+	case SET_FIELD_I8:
+		value.kind = SHM_VALUE_SIGNED;
+		value.i = (int8_t)raw;
+		break;
+	case SET_FIELD_I16:
+		value.kind = SHM_VALUE_SIGNED;
+		value.i = (int16_t)raw;
+		break;
+	case SET_FIELD_I32:
+		value.kind = SHM_VALUE_SIGNED;
+		value.i = (int32_t)raw;
+		break;
+	case SET_FIELD_I64:
+		value.kind = SHM_VALUE_SIGNED;
+		value.i = (int64_t)raw;
+		break;
+	case SET_FIELD_F32:
+		value.kind = SHM_VALUE_FLOAT;
+		memcpy(&single, &raw32, sizeof(single));
+		value.f = (double)single;
+		break;
+	case SET_FIELD_F64:
+		value.kind = SHM_VALUE_FLOAT;
+		memcpy(&value.f, &raw, sizeof(value.f));
+		break;
+	case SET_FIELD_STRING:
+	case SET_FIELD_BYTES:
+		value.kind = SHM_VALUE_BYTES;
+		value.bytes = bytes;
+		value.length = field->type == SET_FIELD_STRING ?
+			strnlen((const char *)bytes, (size_t)field->length) : (size_t)field->length;
+		break;
+	}
+	return value;
+}
+
+bool shm_field_touches(const struct set_field *field, uint64_t at, uint64_t length)
+{
+	if (field->at <= at)
+		return at - field->at < field->length;
+	return field->at - at < length;
+}
+
+/* Text that grows in a buffer and is cut with dots when that is full. */
+struct cut_text {
+	char *out;
+	size_t size, used;
+	size_t safe; /* where it can be cut so that the dots fit */
+};
+
+/* False when the piece did not fit: the text is then cut. */
+static bool append(struct cut_text *text, const char *piece)
+{
+	size_t length = strlen(piece);
+
+	if (text->used + length >= text->size) {
+		memcpy(text->out + text->safe, "...", 4);
+		text->used = text->safe + 3;
+		return false;
+	}
+	memcpy(text->out + text->used, piece, length + 1);
+	text->used += length;
+	if (text->used + 4 <= text->size)
+		text->safe = text->used;
+	return true;
+}
+
+size_t shm_escape(const uint8_t *bytes, size_t length, char *out, size_t size)
+{
+	struct cut_text text = {.out = out, .size = size};
+	char piece[8];
+
+	out[0] = '\0';
+	for (size_t i = 0; i < length; i++) {
+		uint8_t c = bytes[i];
+
+		if (c == '\n')
+			snprintf(piece, sizeof(piece), "\\n");
+		else if (c == '\\' || c == '"')
+			snprintf(piece, sizeof(piece), "\\%c", c);
+		else if (c >= 0x20 && c < 0x7f)
+			snprintf(piece, sizeof(piece), "%c", c);
+		else
+			snprintf(piece, sizeof(piece), "\\x%02x", c);
+		if (!append(&text, piece))
+			break;
+	}
+	return text.used;
+}
+
+size_t shm_hex(const uint8_t *bytes, size_t length, char separator, char *out, size_t size)
+{
+	struct cut_text text = {.out = out, .size = size};
+	char piece[8];
+
+	out[0] = '\0';
+	for (size_t i = 0; i < length; i++) {
+		if (separator && i)
+			snprintf(piece, sizeof(piece), "%c%02x", separator, bytes[i]);
+		else
+			snprintf(piece, sizeof(piece), "%02x", bytes[i]);
+		if (!append(&text, piece))
+			break;
+	}
+	return text.used;
+}
+
+void shm_value_text(const struct shm_value *value, bool is_string, char *out, size_t size)
+{
+	size_t used;
+
+	switch (value->kind) {
+	case SHM_VALUE_UNSIGNED:
+		snprintf(out, size, "%" PRIu64, value->u);
+		break;
+	case SHM_VALUE_SIGNED:
+		snprintf(out, size, "%" PRId64, value->i);
+		break;
+	case SHM_VALUE_FLOAT:
+		snprintf(out, size, "%.9g", value->f);
+		break;
+	case SHM_VALUE_BYTES:
+		if (!is_string || size < 16) {
+			shm_hex(value->bytes, value->length, ' ', out, size);
+			break;
+		}
+		out[0] = '"';
+		used = shm_escape(value->bytes, value->length, out + 1, size - 2);
+		out[used + 1] = '"';
+		out[used + 2] = '\0';
+		break;
+	}
+}
+
+void shm_field_text(const struct set_field *field, const uint8_t *bytes, char *out, size_t size)
+{
+	struct shm_value value = shm_field_value(field, bytes);
+
+	shm_value_text(&value, field->type == SET_FIELD_STRING, out, size);
+}

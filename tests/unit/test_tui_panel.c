@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+/* test_tui_panel.c - the watch panel as text: what it draws, what keys do. The RAM file is a temporary one.
+ * Never opens a terminal. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "tui/screen.h"
+#include "tui/shm_chooser.h"
+#include "tui/shm_panel.h"
+
+#define SECOND 1000000000ull
+
+static struct set_field fields[] = {
+	{.name = (char *)"message", .at = 0, .length = 64, .type = SET_FIELD_STRING},
+	{.name = (char *)"head", .at = 0x100, .length = 4, .type = SET_FIELD_U32},
+};
+static struct set_vm vms[] = {{.name = (char *)"vm1"}, {.name = (char *)"vm2"}};
+static struct set_member members[] = {{.vm = 0}, {.vm = 1, .write = true}};
+static struct set_region region = {
+	.name = (char *)"board", .address = 0x70000000, .size = 65536, .members = members, .member_count = 2,
+	.fields = fields, .field_count = 2,
+};
+static struct set set = {.name = (char *)"duo", .vms = vms, .vm_count = 2, .regions = &region, .region_count = 1};
+
+struct bench {
+	char path[32]; /* kept: a file without a name means that the set has ended */
+	struct shm_view view;
+	struct shm_panel panel;
+	struct grid grid;
+	char line[256];
+};
+
+static int setup(void **state)
+{
+	struct bench *b = calloc(1, sizeof(*b));
+
+	strcpy(b->path, "/tmp/test_tui.XXXXXX");
+	b->view = (struct shm_view){.set = &set, .region = &region, .ram_fd = mkstemp(b->path), .offset = 0};
+	if (ftruncate(b->view.ram_fd, 65536) != 0 || pwrite(b->view.ram_fd, "Ciallo!", 7, 0) != 7)
+		return -1;
+	if (shm_panel_init(&b->panel, &b->view, SECOND / 10) != 0)
+		return -1;
+	shm_panel_resize(&b->panel, 80, 24);
+	shm_panel_sample(&b->panel, SECOND);
+	*state = b;
+	return grid_resize(&b->grid, 80, 24);
+}
+
+static int teardown(void **state)
+{
+	struct bench *b = *state;
+
+	shm_panel_free(&b->panel);
+	grid_free(&b->grid);
+	close(b->view.ram_fd);
+	unlink(b->path);
+	free(b);
+	return 0;
+}
+
+static void put(struct bench *b, const char *text, size_t length, uint64_t at)
+{
+	assert_int_equal(pwrite(b->view.ram_fd, text, length, (off_t)at), length);
+}
+
+/* The drawn row y at time now. */
+static const char *row(struct bench *b, int y, uint64_t now)
+{
+	shm_panel_draw(&b->panel, &b->grid, now);
+	grid_row(&b->grid, y, b->line);
+	return b->line;
+}
+
+static unsigned style(struct bench *b, int x, int y)
+{
+	return b->grid.cells[y * b->grid.width + x].style;
+}
+
+static void the_panel_shows_title_members_bytes_and_fields(void **state)
+{
+	struct bench *b = *state;
+
+	assert_string_equal(row(b, 0, SECOND),
+			    " avctl shm watch  board  0x70000000 +64K                    LIVE  10 Hz  ? help ");
+	assert_non_null(strstr(row(b, 1, SECOND), "vm1 ro  vm2 rw"));
+	assert_non_null(strstr(row(b, 1, SECOND), "no change seen yet"));
+	assert_string_equal(row(b, 3, SECOND),
+			    " 00000000  43 69 61 6c 6c 6f 21 00  00 00 00 00 00 00 00 00  |Ciallo!.........| ");
+	assert_non_null(strstr(row(b, 21, SECOND), "message"));
+	assert_non_null(strstr(row(b, 21, SECOND), "\"Ciallo!\""));
+	assert_non_null(strstr(row(b, 22, SECOND), "head"));
+}
+
+static void changed_bytes_stand_out_and_fade(void **state)
+{
+	struct bench *b = *state;
+
+	put(b, "Hi", 2, 0);
+	shm_panel_sample(&b->panel, 2 * SECOND);
+	row(b, 3, 2 * SECOND);
+	assert_int_equal(style(b, 11, 3), GRID_NOW);
+	assert_int_equal(style(b, 62, 3), GRID_NOW);
+	assert_int_equal(style(b, 17, 3), GRID_PLAIN);
+	row(b, 3, 2 * SECOND + SECOND / 2);
+	assert_int_equal(style(b, 11, 3), GRID_RECENT);
+	row(b, 3, 4 * SECOND);
+	assert_int_equal(style(b, 11, 3), GRID_FADING);
+	row(b, 3, 8 * SECOND);
+	assert_int_equal(style(b, 11, 3), GRID_PLAIN);
+}
+
+static void brackets_mark_changes_without_attributes(void **state)
+{
+	struct bench *b = *state;
+
+	b->panel.brackets = true;
+	put(b, "Hello", 5, 0);
+	shm_panel_sample(&b->panel, 2 * SECOND);
+	put(b, "!", 1, 15);
+	shm_panel_sample(&b->panel, 3 * SECOND);
+	assert_string_equal(row(b, 3, 3 * SECOND),
+			    " 00000000 (48 65 6c)6c(6f)6f 21 00  00 00 00 00 00 00 00[21] |Hello"
+			    "o!........!| ");
+}
+
+static void a_paused_panel_stays_still_but_can_be_moved_in(void **state)
+{
+	struct bench *b = *state;
+
+	put(b, "X", 1, 0);
+	shm_panel_sample(&b->panel, 2 * SECOND);
+	shm_panel_key(&b->panel, ' ', 2 * SECOND);
+	put(b, "Y", 1, 0);
+	shm_panel_sample(&b->panel, 9 * SECOND);
+	assert_non_null(strstr(row(b, 0, 9 * SECOND), " PAUSED "));
+	assert_int_equal(style(b, (int)(strstr(b->line, "PAUSED") - b->line), 0), GRID_ALERT);
+	assert_non_null(strstr(row(b, 3, 9 * SECOND), "|Xiallo!"));
+	assert_int_equal(style(b, 11, 3), GRID_NOW);
+	shm_panel_key(&b->panel, SCREEN_PAGE_DOWN, 9 * SECOND);
+	assert_null(strstr(row(b, 3, 9 * SECOND), "|Xiallo!"));
+	shm_panel_key(&b->panel, SCREEN_HOME, 9 * SECOND);
+	shm_panel_key(&b->panel, ' ', 10 * SECOND);
+	assert_non_null(strstr(row(b, 3, 10 * SECOND), "|Yiallo!"));
+	assert_int_equal(style(b, 11, 3), GRID_NOW);
+}
+
+static void go_to_takes_offsets_addresses_and_fields(void **state)
+{
+	struct bench *b = *state;
+	uint64_t at;
+
+	assert_true(shm_panel_goto(&b->panel, "head", &at) && at == 0x100);
+	assert_true(shm_panel_goto(&b->panel, "0x70000010", &at) && at == 0x10);
+	assert_true(shm_panel_goto(&b->panel, "16", &at) && at == 16);
+	b->panel.cursor = 100;
+	assert_true(shm_panel_goto(&b->panel, "+64", &at) && at == 164);
+	assert_true(shm_panel_goto(&b->panel, "-64", &at) && at == 36);
+	assert_false(shm_panel_goto(&b->panel, "-101", &at));
+	assert_false(shm_panel_goto(&b->panel, "0x10000", &at));
+	assert_false(shm_panel_goto(&b->panel, "0x70010000", &at));
+	assert_false(shm_panel_goto(&b->panel, "", &at));
+	assert_false(shm_panel_goto(&b->panel, "nowhere", &at));
+	for (const char *key = "ghead\n"; *key; key++)
+		shm_panel_key(&b->panel, *key, SECOND);
+	assert_int_equal(b->panel.cursor, 0x100);
+	assert_non_null(strstr(row(b, 23, SECOND), "@0x0100"));
+	assert_true(b->grid.cursor_y >= 3 && b->grid.cursor_y < 20);
+}
+
+static void search_finds_text_and_hex_and_wraps(void **state)
+{
+	struct bench *b = *state;
+
+	put(b, "needle", 6, 65530);
+	put(b, "\x13\x04", 2, 0x4000);
+	for (const char *key = "/needle\n"; *key; key++)
+		shm_panel_key(&b->panel, *key, SECOND);
+	assert_int_equal(b->panel.cursor, 65530);
+	for (const char *key = "/=13 04\n"; *key; key++)
+		shm_panel_key(&b->panel, *key, SECOND);
+	assert_int_equal(b->panel.cursor, 0x4000);
+	assert_non_null(strstr(row(b, 23, SECOND), "from the start"));
+	for (const char *key = "/nothing\n"; *key; key++)
+		shm_panel_key(&b->panel, *key, SECOND);
+	assert_non_null(strstr(row(b, 23, SECOND), "not found"));
+}
+
+static void the_cursor_never_leaves_the_region_or_the_screen(void **state)
+{
+	static const int keys[] = {SCREEN_UP, SCREEN_DOWN, SCREEN_LEFT, SCREEN_RIGHT, SCREEN_PAGE_UP, SCREEN_PAGE_DOWN,
+				   SCREEN_HOME, SCREEN_END, '\t', ' ', '?', 'g', 0x1b, '/', 'n', '+', '-', SCREEN_BACKSPACE,
+				   SCREEN_OTHER, '\n', 'h', 'j', 'k', 'l', '1', 'x'};
+	struct bench *b = *state;
+	unsigned seed = 12345;
+
+	for (int i = 0; i < 20000; i++) {
+		int key;
+
+		seed = seed * 1103515245u + 12345u;
+		key = keys[(seed >> 16) % (sizeof(keys) / sizeof(keys[0]))];
+		if (i % 50 == 0) {
+			int width = 1 + (int)((seed >> 8) % 200), height = 1 + (int)((seed >> 20) % 60);
+
+			shm_panel_resize(&b->panel, width, height);
+			assert_int_equal(grid_resize(&b->grid, width, height), 0);
+		}
+		shm_panel_key(&b->panel, key, (uint64_t)(i + 1) * 1000000);
+		shm_panel_draw(&b->panel, &b->grid, (uint64_t)(i + 1) * 1000000);
+		assert_true(b->panel.cursor < region.size);
+		if (b->panel.layout.too_small)
+			continue;
+		assert_true(b->grid.cursor_x >= 0 && b->grid.cursor_x < b->grid.width);
+		assert_true(b->grid.cursor_y >= 0 && b->grid.cursor_y < b->grid.height);
+	}
+}
+
+static void a_screen_too_small_gets_one_line_and_recovers(void **state)
+{
+	struct bench *b = *state;
+
+	shm_panel_resize(&b->panel, 50, 10);
+	assert_int_equal(grid_resize(&b->grid, 50, 10), 0);
+	assert_non_null(strstr(row(b, 0, SECOND), "50x10 is too small"));
+	row(b, 1, SECOND);
+	assert_int_equal(strspn(b->line, " "), 50);
+	shm_panel_resize(&b->panel, 60, 12);
+	assert_int_equal(grid_resize(&b->grid, 60, 12), 0);
+	assert_non_null(strstr(row(b, 3, SECOND), "|Ciallo!.|"));
+}
+
+static void wide_screens_show_fields_at_the_right(void **state)
+{
+	struct bench *b = *state;
+
+	shm_panel_resize(&b->panel, 140, 20);
+	assert_int_equal(grid_resize(&b->grid, 140, 20), 0);
+	assert_non_null(strstr(row(b, 2, SECOND), "message"));
+}
+
+static void a_set_that_ended_leaves_its_last_bytes_on_the_screen(void **state)
+{
+	struct bench *b = *state;
+
+	assert_int_equal(ftruncate(b->view.ram_fd, 0), 0);
+	shm_panel_sample(&b->panel, 2 * SECOND);
+	assert_non_null(strstr(row(b, 0, 2 * SECOND), " ENDED "));
+	assert_non_null(strstr(row(b, 3, 2 * SECOND), "|Ciallo!"));
+}
+
+static void help_is_closed_by_any_key(void **state)
+{
+	struct bench *b = *state;
+	struct grid help = {0};
+
+	shm_panel_key(&b->panel, '?', SECOND);
+	assert_true(b->panel.help);
+	assert_int_equal(shm_panel_help(&b->panel, &help), 0);
+	shm_panel_key(&b->panel, 'x', SECOND);
+	assert_false(b->panel.help);
+	grid_free(&help);
+}
+
+static void the_list_moves_and_opens(void **state)
+{
+	struct bench *b = *state;
+	struct shm_view views[3] = {b->view, b->view, b->view};
+	struct shm_chooser chooser = {.views = views, .count = 3};
+
+	assert_int_equal(shm_chooser_key(&chooser, SCREEN_UP), SHM_CHOOSER_STAY);
+	assert_int_equal(chooser.chosen, 0);
+	shm_chooser_key(&chooser, 'j');
+	shm_chooser_key(&chooser, 'j');
+	shm_chooser_key(&chooser, 'j');
+	assert_int_equal(chooser.chosen, 2);
+	for (int h = 1; h < 6; h++) {
+		assert_int_equal(grid_resize(&b->grid, 40, h), 0);
+		shm_chooser_draw(&chooser, &b->grid);
+	}
+	assert_int_equal(shm_chooser_key(&chooser, '\n'), SHM_CHOOSER_OPEN);
+	assert_int_equal(shm_chooser_key(&chooser, 'q'), SHM_CHOOSER_QUIT);
+}
+
+#define PANEL_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PANEL_TEST(the_panel_shows_title_members_bytes_and_fields),
+		PANEL_TEST(changed_bytes_stand_out_and_fade),
+		PANEL_TEST(brackets_mark_changes_without_attributes),
+		PANEL_TEST(a_paused_panel_stays_still_but_can_be_moved_in),
+		PANEL_TEST(go_to_takes_offsets_addresses_and_fields),
+		PANEL_TEST(search_finds_text_and_hex_and_wraps),
+		PANEL_TEST(the_cursor_never_leaves_the_region_or_the_screen),
+		PANEL_TEST(a_screen_too_small_gets_one_line_and_recovers),
+		PANEL_TEST(wide_screens_show_fields_at_the_right),
+		PANEL_TEST(a_set_that_ended_leaves_its_last_bytes_on_the_screen),
+		PANEL_TEST(help_is_closed_by_any_key),
+		PANEL_TEST(the_list_moves_and_opens),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

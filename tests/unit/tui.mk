@@ -1,0 +1,10 @@
+UNITS += tui
+UNIT_tui_SRC := tests/unit/test_tui.c avctl/tui/shm_view.c avctl/tui/shm_model.c avctl/tui/shm_layout.c \
+		avctl/tui/shm_field.c avctl/tui/shm_expr.c avctl/tui/shm_text.c avctl/tui/grid.c
+UNIT_tui_LIBS := -ljansson
+
+UNITS += tui_panel
+UNIT_tui_panel_SRC := tests/unit/test_tui_panel.c avctl/tui/shm_view.c avctl/tui/shm_model.c \
+		      avctl/tui/shm_layout.c avctl/tui/shm_field.c avctl/tui/shm_text.c avctl/tui/grid.c \
+		      avctl/tui/shm_panel.c avctl/tui/shm_panel_draw.c avctl/tui/shm_chooser.c
+UNIT_tui_panel_LIBS := -ljansson
