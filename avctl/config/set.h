@@ -26,6 +26,7 @@ struct set_vm {
 	uint64_t ram_base, ram_size;
 	uint64_t load, entry, dtb_address; /* 0: the defaults of DESIGN 5 */
 	bool has_load, has_entry, has_dtb_address;
+	bool no_dtb; /* dtb: false */
 	unsigned vcpu_count;
 	int vcpu_cpu[AV_VCPU_MAX]; /* physical CPU, -1: balanced at boot */
 	bool clock_follow;

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * budget.c - page frames: what the machine has for VMs, and what each VM may hold.
+ * Never counts memory twice: what is in the bundle is not a frame.
+ */
+#include "budget.h"
+
+#define FRAME_RECORD 32			 /* bytes the hypervisor keeps for each page of the machine */
+#define SLACK UINT64_C(0x100000)	 /* for the hypervisor itself, behind the bundle */
+#define VM_STRUCTURES 64		 /* frames: vCPU, devices, dirty map, saved states of boot and undo */
+#define SIZE_2M UINT64_C(0x200000)
+#define SIZE_1G UINT64_C(0x40000000)
+
+static uint64_t divide_up(uint64_t value, uint64_t by)
+{
+	return value / by + (value % by != 0);
+}
+
+uint64_t budget_available(uint64_t machine_ram, uint64_t bundle_size)
+{
+	uint64_t used = AV_BUNDLE_PA - AV_RAM_PA + bundle_size + machine_ram / BUDGET_PAGE * FRAME_RECORD + SLACK;
+
+	return used < machine_ram ? (machine_ram - used) / BUDGET_PAGE : 0;
+}
+
+static bool is_member(const struct set_region *region, size_t vm)
+{
+	for (size_t i = 0; i < region->member_count; i++)
+		if (region->members[i].vm == vm)
+			return true;
+	return false;
+}
+
+uint64_t budget_base(const struct set *set, size_t vm)
+{
+	uint64_t ram = set->vms[vm].ram_size;
+	/* The live tree and that of the boot snapshot: level 3, level 2, root. */
+	uint64_t tables = 2 * (divide_up(ram, SIZE_2M) + divide_up(ram, SIZE_1G) + 2);
+
+	for (size_t i = 0; i < set->region_count; i++)
+		if (is_member(&set->regions[i], vm))
+			tables += divide_up(set->regions[i].size, SIZE_2M) + 1;
+	return ram / BUDGET_PAGE + tables + VM_STRUCTURES;
+}
+
+uint64_t budget_vm(const struct set *set, size_t vm)
+{
+	return budget_base(set, vm) + set->vms[vm].snapshot_memory / BUDGET_PAGE;
+}

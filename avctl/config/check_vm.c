@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check_vm.c - the meaning of `vms:`: names, memory, CPUs, images.
+ * Never opens anything but the images and initrds that the set names, and those only for reading.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "../bundle/budget.h"
+#include "../bundle/place.h"
+#include "check.h"
+#include "value.h"
+
+#define BOOTARGS_MAX 2047
+#define SLICE_LEAST UINT64_C(100000)
+#define SLICE_MOST UINT64_C(1000000000)
+#define VCPUS_NOW 1 /* what this version runs */
+
+static const char *const kinds[] = {"elf", "linux", "flat", NULL}; /* in the order of enum set_image_kind */
+static const char *const clocks[] = {"continue", "follow", NULL};
+static const char *const starts[] = {"running", "paused", NULL};
+static const char *const policies[] = {"evict-oldest", "refuse", NULL};
+
+static void check_vm_name(struct check *check, size_t index, const struct node *node, const char *name)
+{
+	const struct set *set = check->set;
+
+	if (!check_name(check, node, "VM", name))
+		return;
+	if (!strcmp(name, "control")) {
+		errors_add(check->errors, tree_mark(node, "name"), "name: \"control\" is the control VM's, which avctl adds");
+		errors_hint(check->errors, "choose another name");
+		return;
+	}
+	for (size_t i = 0; i < index; i++) {
+		if (!set->vms[i].name || strcmp(set->vms[i].name, name))
+			continue;
+		errors_add(check->errors, tree_mark(node, "name"), "name: two VMs are called \"%s\"", name);
+		errors_hint(check->errors, "the other one is at line %u, column %u", set->vms[i].mark.line,
+			    set->vms[i].mark.column);
+		return;
+	}
+	check->set->vms[index].name = check_copy(check, name);
+}
+
+static void check_vm_memory(struct check *check, size_t index, const struct node *node, const char *text)
+{
+	struct set_vm *vm = &check->set->vms[index];
+	uint64_t size = 0;
+
+	vm->ram_base = AV_RAM_PA;
+	if (!check_size(check, node, "memory", text, &size))
+		return;
+	if (size && size % CHECK_2M == 0 && size <= CHECK_IPA_LIMIT - vm->ram_base) {
+		vm->ram_size = size;
+		return;
+	}
+	errors_add(check->errors, tree_mark(node, "memory"), "memory: a VM's RAM is a multiple of 2MiB, at most 63GiB");
+	if (size && size < CHECK_IPA_LIMIT - vm->ram_base - CHECK_2M) {
+		char down[VALUE_SIZE_TEXT], up[VALUE_SIZE_TEXT];
+
+		errors_hint(check->errors, "memory: %s%s%s",
+			    size > CHECK_2M ? value_size_text(size / CHECK_2M * CHECK_2M, down) : "",
+			    size > CHECK_2M ? " or " : "",
+			    value_size_text((size / CHECK_2M + 1) * CHECK_2M, up));
+	}
+}
+
+static void check_vm_cpu(struct check *check, struct set_vm *vm, const struct node *value, unsigned at)
+{
+	uint64_t cpu = 0;
+	const char *wrong = value_number(value->text, &cpu);
+
+	if (wrong) {
+		errors_add(check->errors, value->mark, "cpu: \"%s\" is not a number: %s", value->text, wrong);
+		errors_hint(check->errors, "the machine's CPUs are 0 to %u", check->set->cpu_count - 1);
+	} else if (cpu >= check->set->cpu_count) {
+		errors_add(check->errors, value->mark, "cpu: there is no physical CPU %" PRIu64 ": machine.cpus is %u", cpu,
+			   check->set->cpu_count);
+		errors_hint(check->errors, "the machine's CPUs are 0 to %u", check->set->cpu_count - 1);
+	} else {
+		vm->vcpu_cpu[at] = (int)cpu;
+	}
+}
+
+static void check_vm_cpus(struct check *check, struct set_vm *vm, const struct node *node, const struct raw_vm *raw)
+{
+	const struct node *cpu = tree_get(node, "cpu");
+	uint64_t cpus = 1;
+	unsigned at = 0;
+
+	vm->vcpu_count = 1;
+	for (unsigned i = 0; i < AV_VCPU_MAX; i++)
+		vm->vcpu_cpu[i] = -1;
+	if (check_number(check, node, "cpus", raw->cpus, &cpus) && (cpus < 1 || cpus > VCPUS_NOW)) {
+		errors_add(check->errors, tree_mark(node, "cpus"),
+			   "cpus: %" PRIu64 " is not possible: this version runs %d vCPU per VM", cpus, VCPUS_NOW);
+		errors_hint(check->errors, "cpus: 1");
+	}
+	if (!cpu)
+		return;
+	if (cpu->kind == NODE_SCALAR) {
+		check_vm_cpu(check, vm, cpu, 0);
+		return;
+	}
+	for (const struct node_child *item = cpu->first; item; item = item->next) {
+		if (at < vm->vcpu_count)
+			check_vm_cpu(check, vm, item->node, at);
+		at++;
+	}
+	if (at != vm->vcpu_count && (!raw->cpus || cpus == vm->vcpu_count)) {
+		errors_add(check->errors, cpu->mark, "cpu: %u physical CPUs for %u vCPU", at, vm->vcpu_count);
+		errors_hint(check->errors, "give one for each vCPU");
+	}
+}
+
+/* The absolute path of a file that the set names relative to itself; NULL without memory. */
+static char *absolute_path(struct check *check, const char *name)
+{
+	size_t size = strlen(check->directory) + strlen(name) + 2;
+	char *path = check_array(check, size, 1);
+
+	if (path && *name == '/')
+		strcpy(path, name);
+	else if (path)
+		snprintf(path, size, "%s/%s", strcmp(check->directory, "/") ? check->directory : "", name);
+	return path;
+}
+
+/* Take "x/../" and "./" out of an absolute path when what is left names the same file. */
+static void tidy_path(char *path)
+{
+	char real[PATH_MAX];
+
+	if (realpath(path, real) && strlen(real) <= strlen(path))
+		strcpy(path, real);
+}
+
+static void check_addresses(struct check *check, struct set_vm *vm, const struct node *node, const struct raw_vm *raw)
+{
+	vm->has_load = check_size(check, node, "load", raw->load, &vm->load);
+	vm->has_entry = check_size(check, node, "entry", raw->entry, &vm->entry);
+	vm->has_dtb_address = check_size(check, node, "dtb-address", raw->dtb_address, &vm->dtb_address);
+	if (vm->has_dtb_address && vm->dtb_address % BUDGET_PAGE) {
+		errors_add(check->errors, tree_mark(node, "dtb-address"), "dtb-address: it is a multiple of 4KiB");
+		vm->has_dtb_address = false;
+	}
+	if (vm->has_load && vm->load % 4) {
+		errors_add(check->errors, tree_mark(node, "load"), "load: it is a multiple of 4");
+		vm->has_load = false;
+	}
+}
+
+static uint64_t page_up(uint64_t size)
+{
+	return (size + BUDGET_PAGE - 1) & ~(BUDGET_PAGE - 1);
+}
+
+/* True when an earlier VM has the same file under the same conditions: the bundle holds it once. */
+static bool is_counted(const struct check *check, size_t index, const char *path)
+{
+	for (size_t i = 0; i < index; i++) {
+		const struct set_vm *other = &check->set->vms[i];
+
+		if ((other->image && !strcmp(other->image, path) && other->load == check->set->vms[index].load &&
+		     other->image_kind == check->set->vms[index].image_kind) ||
+		    (other->initrd && !strcmp(other->initrd, path)))
+			return true;
+	}
+	return false;
+}
+
+static void report_file(struct check *check, const struct node *node, const char *key, const char *path,
+			const struct image_error *error)
+{
+	errors_add(check->errors, tree_mark(node, key), "%s: %s: %s", key, path, error->message);
+	if (error->hint[0])
+		errors_hint(check->errors, "%s", error->hint);
+	else if (access(path, F_OK))
+		errors_hint(check->errors, "paths are relative to the set's own file; has it been built?");
+}
+
+static bool check_initrd(struct check *check, size_t index, const struct node *node, const char *name, uint64_t *size)
+{
+	struct set_vm *vm = &check->set->vms[index];
+	struct image_error error;
+	int fd;
+
+	*size = 0;
+	if (!name)
+		return true;
+	vm->initrd = absolute_path(check, name);
+	if (!vm->initrd)
+		return false;
+	tidy_path(vm->initrd);
+	fd = image_open(vm->initrd, size, &error);
+	if (fd >= 0)
+		close(fd);
+	if (fd >= 0 && *size)
+		return true;
+	if (fd >= 0)
+		snprintf(error.message, sizeof(error.message), "it is empty");
+	report_file(check, node, "initrd", vm->initrd, &error);
+	return false;
+}
+
+static bool check_image(struct check *check, size_t index, const struct node *node, const struct raw_vm *raw,
+			struct image *image)
+{
+	struct set_vm *vm = &check->set->vms[index];
+	struct image_options options = {.ram_base = vm->ram_base, .load = vm->load, .has_load = vm->has_load};
+	struct image_error error;
+	uint64_t size;
+	int kind = check_choice(check, node, "format", raw->format, kinds);
+
+	if (!raw->image)
+		return false;
+	options.has_kind = kind >= 0;
+	options.kind = kind >= 0 ? (enum set_image_kind)kind : SET_IMAGE_ELF;
+	vm->image = absolute_path(check, raw->image);
+	if (!vm->image)
+		return false;
+	tidy_path(vm->image);
+	if (!image_inspect(vm->image, &options, image, &size, &error)) {
+		report_file(check, node, "image", vm->image, &error);
+		return false;
+	}
+	vm->image_kind = image->kind;
+	if (vm->has_load && image->kind != SET_IMAGE_FLAT) {
+		errors_add(check->errors, tree_mark(node, "load"), "load: only a flat image has it; this one says itself where it goes");
+		errors_hint(check->errors, "take it out, or say \"format: flat\"");
+	}
+	return true;
+}
+
+static void check_files(struct check *check, size_t index, const struct node *node, const struct raw_vm *raw)
+{
+	struct set_vm *vm = &check->set->vms[index];
+	struct placement place;
+	struct image_error error;
+	struct image image;
+	uint64_t initrd_size;
+	bool good;
+
+	check_addresses(check, vm, node, raw);
+	good = check_image(check, index, node, raw, &image);
+	good = check_initrd(check, index, node, raw->initrd, &initrd_size) && good;
+	if (good && !is_counted(check, index, vm->image))
+		for (size_t i = 0; i < image.piece_count; i++)
+			check->bundle_size += page_up(image.pieces[i].file_size) + BUDGET_PAGE;
+	if (good && vm->initrd && !is_counted(check, index, vm->initrd))
+		check->bundle_size += page_up(initrd_size);
+	check->bundle_size += PLACE_DTB_ROOM;
+	if (good && vm->ram_size && !place_vm(vm, &image, initrd_size, &place, &error)) {
+		errors_add(check->errors, tree_mark(node, "image"), "image: %s: %s", vm->image, error.message);
+		if (strstr(error.message, "memory is too small"))
+			errors_hint(check->errors, "give \"%s\" more memory", vm->name ? vm->name : "it");
+		else
+			errors_hint(check->errors, "see load:, entry:, dtb-address: and dtb: of this VM");
+	}
+}
+
+static void check_snapshots(struct check *check, struct set_vm *vm, const struct node *vm_node,
+			    const struct raw_snapshots *raw)
+{
+	const struct node *node = tree_get(vm_node, "snapshots");
+	uint64_t keep = 0;
+
+	vm->snapshot_memory = UINT64_MAX; /* a share, see check_memory() */
+	if (!raw)
+		return;
+	if (check_number(check, node, "keep", raw->keep, &keep)) {
+		if (keep > UINT32_MAX)
+			errors_add(check->errors, tree_mark(node, "keep"), "keep: at most 4294967295 snapshots");
+		vm->snapshot_keep = (unsigned)keep;
+	}
+	if (check_size(check, node, "memory", raw->memory, &vm->snapshot_memory)) {
+		if (vm->snapshot_memory > CHECK_IPA_LIMIT) {
+			errors_add(check->errors, tree_mark(node, "memory"), "memory: more than any machine has");
+			vm->snapshot_memory = 0;
+		}
+		vm->snapshot_memory = page_up(vm->snapshot_memory);
+	}
+	vm->snapshot_refuse = check_choice(check, node, "when-full", raw->when_full, policies) == 1;
+}
+
+static void check_vm(struct check *check, size_t index)
+{
+	const struct node *node = tree_item(tree_get(check->root, "vms"), index);
+	const struct raw_vm *raw = &check->raw->set->vms[index];
+	struct set_vm *vm = &check->set->vms[index];
+	bool dtb = true;
+
+	vm->mark = node ? node->mark : check->root->mark;
+	check_vm_name(check, index, node, raw->name);
+	check_vm_memory(check, index, node, raw->memory);
+	check_vm_cpus(check, vm, node, raw);
+	check_bool(check, node, "dtb", raw->dtb, &dtb);
+	vm->no_dtb = !dtb;
+	check_files(check, index, node, raw);
+	check_snapshots(check, vm, node, raw->snapshots);
+	vm->clock_follow = check_choice(check, node, "clock", raw->clock, clocks) == 1;
+	vm->start_paused = check_choice(check, node, "start", raw->start, starts) == 1;
+	if (check_duration(check, node, "slice", raw->slice, &vm->slice_ns) &&
+	    (vm->slice_ns < SLICE_LEAST || vm->slice_ns > SLICE_MOST))
+		errors_add(check->errors, tree_mark(node, "slice"), "slice: a time slice is 100us to 1s");
+	if (raw->bootargs && strlen(raw->bootargs) > BOOTARGS_MAX)
+		errors_add(check->errors, tree_mark(node, "bootargs"), "bootargs: at most %d bytes", BOOTARGS_MAX);
+	vm->bootargs = check_copy(check, raw->bootargs);
+}
+
+void check_vms(struct check *check)
+{
+	const struct node *list = tree_get(check->root, "vms");
+	size_t count = check->raw->set->vm_count;
+
+	check->set->vms = check_array(check, count, sizeof(*check->set->vms));
+	if (!check->set->vms)
+		return;
+	check->set->vm_count = count;
+	if (list && !count) {
+		errors_add(check->errors, list->mark, "vms: the set has no VM");
+		errors_hint(check->errors, "add one: - {name: vm1, image: vm1.elf, memory: 64MiB}");
+	}
+	if (count > AV_VM_MAX - 1) {
+		errors_add(check->errors, list->mark, "vms: %zu VMs are too many: at most %d", count, AV_VM_MAX - 1);
+		errors_hint(check->errors, "the control VM, which avctl adds, is one more");
+	}
+	for (size_t i = 0; i < count && !errors_is_out_of_memory(check->errors); i++)
+		check_vm(check, i);
+}

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: MIT
+CONFIG_SRC := $(wildcard avctl/config/*.c avctl/bundle/*.c) hypervisor/core/manifest.c
+CONFIG_LIBS := -lcyaml -lyaml -lfdt -ljansson
+
+# mkbundle SET.yaml CONTROL.elf RAMFILE: the RAM file without `avctl up`, for QEMU by hand.
+mkbundle: $(B)/mkbundle
+.PHONY: mkbundle
+$(B)/mkbundle: tests/system/mkbundle.c $(CONFIG_SRC) $(wildcard avctl/config/*.h avctl/bundle/*.h abi/avisor/*.h) \
+		hypervisor/core/manifest.h
+	@mkdir -p $(@D)
+	gcc $(AVCTL_CFLAGS) -o $@ $(filter %.c,$^) $(CONFIG_LIBS)
