@@ -19,7 +19,6 @@ struct vmem;
 #define VMEM_PART_MAX 32
 #define VMEM_PART_SIZE_MAX 3584
 #define VMEM_ATTACH_MAX 32
-#define VMEM_FRAMES_PER_L3 512
 
 /* A piece of VM state besides RAM. save and load may not fail and may not touch the VM's memory. */
 struct state_part {
@@ -107,7 +106,7 @@ struct vmem {
 	struct vmem_attach attach[VMEM_ATTACH_MAX];
 	uint32_t attach_count;
 
-	uint32_t reap_first, reap_last; /* queue of dead nodes */
+	uint32_t reap_first; /* queue of dead nodes */
 
 	/* snapshots: core/snapshot*.c */
 	struct snapshot *boot;
@@ -171,6 +170,12 @@ uint64_t vmem_vttbr(const struct vmem *m);
 
 /* Free or merge at most `nodes` dead nodes (<= 512 entries each), trim the free list. True when more is left. */
 bool vmem_reap(struct vmem *m, uint32_t nodes);
+
+/*
+ * Drain the reaper. With `stopped` ([stopped]) and no dirty page, the private tables that are left over go too: the VM
+ * then holds exactly what its snapshots and the boot image need, so that counts can be compared.
+ */
+void vmem_drain(struct vmem *m, bool stopped);
 
 /* Recount and compare every invariant of DESIGN 8 for one VM: 0, or AV_E_INTEGRITY and *why says which. */
 int vmem_audit(struct vmem *m, const char **why);

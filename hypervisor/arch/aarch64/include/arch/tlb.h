@@ -18,3 +18,17 @@ void arch_tlb_leaf(ipa_t address, bool wide);
 void arch_tlb_table(ipa_t address, bool wide);
 /* Every VMID of every PE: TLBI ALLE1IS. */
 void arch_tlb_all(void);
+
+/*
+ * Make the VM of this VTTBR_EL2 value the one the calls above mean, from any PE; returns what was loaded, to be put back
+ * by the same call. Nothing is written when it is loaded already.
+ */
+static inline uint64_t arch_tlb_select(uint64_t vttbr)
+{
+	uint64_t loaded;
+
+	__asm__ volatile("mrs %0, vttbr_el2" : "=r"(loaded));
+	if (loaded != vttbr)
+		__asm__ volatile("msr vttbr_el2, %0\n	isb" ::"r"(vttbr) : "memory");
+	return loaded;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* tlb.h - invalidation in the fake machine, for the VMID loaded on the current PE. */
+#pragma once
+#include "core/types.h"
+
+void arch_table_barrier(void);
+void arch_tlb_leaf(ipa_t address, bool wide);
+void arch_tlb_table(ipa_t address, bool wide);
+void arch_tlb_all(void);
+uint64_t arch_tlb_select(uint64_t vttbr);

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * snapshot.c - taking, restoring and deleting snapshots of one VM.
+ * Prepare obtains, commit cannot fail. Never touches a shared region; boot and pinned snapshots are never given up.
+ */
+#include "core/snapshot.h"
+#include <arch/mem.h>
+#include "core/bug.h"
+#include "core/snapshot_index.h"
+#include "mm/live.h"
+#include "mm/node.h"
+
+struct snapshot *snapshot_record_new(struct vmem *m, const struct snapshot_facts *facts)
+{
+	struct snapshot *record;
+	uint32_t frame;
+
+	if (frame_available(&m->budget) < 1 + m->spill_count)
+		return NULL;
+	frame = frame_alloc(&m->budget, FRAME_RECORD);
+	node_init(frame);
+	record = frame_ptr(frame);
+	for (uint32_t i = 0; i < S2_ROOT_ENTRIES; i += 4) {
+		arch_entry_write(&record->root[i], 0);
+		arch_entry_write(&record->root[i + 1], 0);
+		arch_entry_write(&record->root[i + 2], 0);
+		arch_entry_write(&record->root[i + 3], 0);
+	}
+	record->frame = frame;
+	record->reserved = 0;
+	record->pinned = 0;
+	record->request_id = facts->request_id;
+	record->taken_ns = facts->taken_ns;
+	record->vm_time_ns = facts->vm_time_ns;
+	record->state = facts->state;
+	__builtin_memcpy(record->name, facts->name, AV_NAME_SIZE);
+	for (uint32_t i = 0; i < m->spill_count; i++)
+		record->spill[i] = frame_alloc(&m->budget, FRAME_STATE);
+	return record;
+}
+
+static void free_spill(struct vmem *m, const struct snapshot *record)
+{
+	for (uint32_t i = 0; i < m->spill_count; i++)
+		frame_free(&m->budget, record->spill[i]);
+}
+
+void snapshot_record_free(struct vmem *m, struct snapshot *record)
+{
+	free_spill(m, record);
+	frame_free(&m->budget, record->frame);
+}
+
+void snapshot_discard(struct vmem *m, struct snapshot *record)
+{
+	free_spill(m, record);
+	node_release(m, record->frame);
+}
+
+static uint8_t *part_address(const struct vmem *m, const struct snapshot *record, uint32_t part)
+{
+	struct part_place place = m->places[part];
+	uint32_t frame = place.frame ? record->spill[place.frame - 1] : record->frame;
+
+	return (uint8_t *)frame_ptr(frame) + place.offset;
+}
+
+static void load_parts(const struct vmem *m, const struct snapshot *record)
+{
+	for (uint32_t i = 0; i < m->part_count; i++)
+		m->parts[i].load(m->parts[i].ctx, part_address(m, record, i));
+}
+
+void snapshot_seal(struct vmem *m, struct snapshot *record)
+{
+	for (uint32_t i = 0; i < m->part_count; i++)
+		m->parts[i].save(m->parts[i].ctx, part_address(m, record, i));
+	record->parent = m->origin;
+	record->ram_count = m->ram_count;
+	vmem_hand_over(m, record);
+}
+
+int snapshot_seal_boot(struct vmem *m, const struct snapshot_facts *facts)
+{
+	struct snapshot *record = snapshot_record_new(m, facts);
+
+	if (!record)
+		return AV_E_NO_MEMORY;
+	record->id = AV_SNAPSHOT_BOOT;
+	record->pinned = 1;
+	snapshot_seal(m, record);
+	m->boot = record;
+	m->base = record;
+	m->origin = AV_SNAPSHOT_BOOT;
+	vmem_renew_vmid(m);
+	return 0;
+}
+
+static void report_eviction(struct vmem *m, uint64_t id)
+{
+	m->stats.evictions++;
+	if (m->evicted)
+		m->evicted(m->evicted_ctx, id);
+}
+
+static void drop_undo(struct vmem *m)
+{
+	snapshot_discard(m, m->undo);
+	m->undo = NULL;
+}
+
+static void delete_at(struct vmem *m, uint32_t position)
+{
+	struct snapshot *snapshot = snapshot_at(m, position);
+
+	snapshot_index_remove(m, position);
+	if (m->base == snapshot)
+		m->base = NULL;
+	snapshot_discard(m, snapshot);
+}
+
+static bool evict_oldest(struct vmem *m)
+{
+	for (uint32_t i = 0; i < m->snapshot_count; i++) {
+		uint64_t id = snapshot_at(m, i)->id;
+
+		if (snapshot_at(m, i)->pinned)
+			continue;
+		delete_at(m, i);
+		report_eviction(m, id);
+		return true;
+	}
+	return false;
+}
+
+bool snapshot_evict(struct vmem *m)
+{
+	if (m->undo) {
+		drop_undo(m);
+		report_eviction(m, AV_SNAPSHOT_UNDO);
+		return true;
+	}
+	return !m->refuse && evict_oldest(m);
+}
+
+int snapshot_take_prepare(struct vmem *m, const struct snapshot_facts *facts, struct snapshot **prepared)
+{
+	if (!snapshot_name_valid(facts->name))
+		return AV_E_INVALID;
+	if (snapshot_find_name(m, facts->name))
+		return AV_E_EXISTS;
+	if (m->snapshot_count >= m->snapshot_keep && (m->refuse || !evict_oldest(m)))
+		return AV_E_LIMIT;
+	if (!vmem_obtain(m, 1 + m->spill_count))
+		return AV_E_NO_MEMORY;
+	*prepared = snapshot_record_new(m, facts);
+	return 0;
+}
+
+uint64_t snapshot_take_commit(struct vmem *m, struct snapshot *prepared)
+{
+	prepared->id = m->next_id++;
+	snapshot_seal(m, prepared);
+	snapshot_index_append(m, prepared);
+	m->base = prepared;
+	m->origin = prepared->id;
+	vmem_renew_vmid(m);
+	return prepared->id;
+}
+
+void snapshot_take_abort(struct vmem *m, struct snapshot *prepared)
+{
+	snapshot_record_free(m, prepared);
+}
+
+/* A record for undo: the present one may go for it, but no other snapshot. */
+static struct snapshot *undo_record(struct vmem *m, const struct snapshot *target,
+				    const struct snapshot_facts *now)
+{
+	struct snapshot *record = snapshot_record_new(m, now);
+
+	while (!record && node_reap_one(m))
+		record = snapshot_record_new(m, now);
+	if (!record && m->undo && m->undo != target) {
+		drop_undo(m);
+		record = snapshot_record_new(m, now);
+	}
+	while (!record && node_reap_one(m))
+		record = snapshot_record_new(m, now);
+	return record;
+}
+
+int snapshot_restore_prepare(struct vmem *m, uint64_t id, bool keep_undo, const struct snapshot_facts *now,
+			     struct snapshot_restore *plan)
+{
+	*plan = (struct snapshot_restore){.target = snapshot_find(m, id)};
+	if (!plan->target)
+		return AV_E_NOT_FOUND;
+	if (keep_undo) {
+		plan->undo = undo_record(m, plan->target, now);
+		plan->undo_skipped = !plan->undo;
+	}
+	plan->to_base = plan->target == m->base && !plan->undo;
+	return 0;
+}
+
+void snapshot_restore_abort(struct vmem *m, const struct snapshot_restore *plan)
+{
+	if (plan->undo)
+		snapshot_record_free(m, plan->undo);
+}
+
+/* The present state goes into plan->undo; who was undo before is returned, to be discarded last. */
+static struct snapshot *keep_present(struct vmem *m, const struct snapshot_restore *plan)
+{
+	struct snapshot *former = m->undo;
+
+	plan->undo->id = AV_SNAPSHOT_UNDO;
+	snapshot_seal(m, plan->undo);
+	m->undo = plan->undo;
+	return former;
+}
+
+void snapshot_restore_commit(struct vmem *m, const struct snapshot_restore *plan, struct snapshot_facts *was)
+{
+	struct snapshot *target = plan->target;
+	struct snapshot *former = plan->undo ? keep_present(m, plan) : NULL;
+
+	if (plan->to_base)
+		vmem_revert(m);
+	else
+		vmem_switch(m, target);
+	load_parts(m, target);
+	m->ram_count = target->ram_count;
+	if (target->id == AV_SNAPSHOT_UNDO) {
+		m->base = NULL;
+		m->origin = target->parent;
+	} else {
+		m->base = target;
+		m->origin = target->id;
+	}
+	if (was) {
+		*was = (struct snapshot_facts){target->request_id, target->taken_ns, target->vm_time_ns,
+					       target->state, {0}};
+		__builtin_memcpy(was->name, target->name, AV_NAME_SIZE);
+	}
+	if (former)
+		snapshot_discard(m, former);
+	vmem_renew_vmid(m);
+}
+
+int snapshot_delete(struct vmem *m, uint64_t id)
+{
+	struct snapshot *snapshot = snapshot_find(m, id);
+
+	if (!snapshot)
+		return AV_E_NOT_FOUND;
+	if (snapshot->pinned)
+		return AV_E_PINNED;
+	if (snapshot == m->undo)
+		drop_undo(m);
+	else
+		delete_at(m, snapshot_position(m, snapshot->id));
+	return 0;
+}
+
+int snapshot_rename(struct vmem *m, uint64_t id, const char name[AV_NAME_SIZE])
+{
+	struct snapshot *snapshot = snapshot_find(m, id);
+	const struct snapshot *other = snapshot_find_name(m, name);
+
+	if (!snapshot)
+		return AV_E_NOT_FOUND;
+	if (snapshot == m->boot || snapshot == m->undo || !snapshot_name_valid(name))
+		return AV_E_INVALID;
+	if (other && other != snapshot)
+		return AV_E_EXISTS;
+	__builtin_memcpy(snapshot->name, name, AV_NAME_SIZE);
+	return 0;
+}
+
+int snapshot_pin(struct vmem *m, uint64_t id, bool pinned)
+{
+	struct snapshot *snapshot = snapshot_find(m, id);
+
+	if (!snapshot)
+		return AV_E_NOT_FOUND;
+	if (snapshot == m->boot || snapshot == m->undo)
+		return AV_E_INVALID;
+	snapshot->pinned = pinned;
+	return 0;
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fault.c - stage-2 faults: first touch, copy on write, region links.
+ * Obtains all it may need before it changes anything. Never leaves a valid entry that differs from what may be cached:
+ * break-before-make at the topmost entry that changes (Arm ARM D8.14.1).
+ */
+#include <arch/mem.h>
+#include <arch/tlb.h>
+#include "mm/live.h"
+#include "mm/node.h"
+
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+static void count_tlbi(struct vmem *m, bool wide)
+{
+	if (wide)
+		m->stats.tlbi_broadcast++;
+	else
+		m->stats.tlbi_local++;
+}
+
+static enum vmem_fault spurious(struct vmem *m, ipa_t address)
+{
+	count_tlbi(m, false);
+	arch_tlb_leaf(address, false);
+	return VMEM_SPURIOUS;
+}
+
+/* The leaf at `index` of this chunk is writable from now on. */
+static inline void mark_dirty(struct vmem *m, struct dirty_chunk *chunk, uint64_t index)
+{
+	if (!chunk->count++) {
+		chunk->next = m->dirty_first;
+		m->dirty_first = (uint32_t)(chunk - m->chunks) + 1;
+	}
+	chunk->bits[index / 64] |= 1UL << index % 64;
+	m->dirty_count++;
+}
+
+/* The live tree has a private L3 here from now on; nothing in it is writable yet. */
+static void adopt_table(struct vmem *m, struct dirty_chunk *chunk, uint64_t *l3)
+{
+	chunk->l3 = l3;
+	chunk->epoch = m->epoch;
+	chunk->count = 0;
+	for (uint32_t i = 0; i < ARRAY_SIZE(chunk->bits); i++)
+		chunk->bits[i] = 0;
+}
+
+/* A fresh page with what the guest sees at this leaf now; its descriptor. */
+static inline uint64_t fill_page(struct vmem *m, uint32_t frame, uint64_t old)
+{
+	void *page = frame_ptr(frame);
+
+	if (old & S2_VALID) {
+		arch_page_copy(page, pa_ptr(s2_pa(old)));
+		m->stats.pages_copied++;
+		m->ram_count += (old & S2_BUNDLE) != 0;
+	} else {
+		arch_page_zero(page);
+		m->stats.pages_zeroed++;
+		m->ram_count++;
+	}
+	m->stats.cache_syncs++;
+	arch_exec_sync(page);
+	return frame_pa(frame).value | S2_PAGE | S2_WRITE | S2_OWN;
+}
+
+/* A private table in place of `old`, or an empty one. */
+static uint64_t *copy_table(struct vmem *m, const uint64_t *old, enum frame_kind kind)
+{
+	uint32_t index = frame_alloc(&m->budget, kind);
+	uint64_t *table = frame_ptr(index);
+
+	node_init(index);
+	if (old) {
+		arch_table_copy(table, old, S2_OWN);
+		node_borrow(index, frame_index(ptr_pa(old)));
+		m->stats.nodes_copied++;
+	} else {
+		arch_page_zero(table);
+	}
+	return table;
+}
+
+/* Put a table, complete and ours alone, under this entry of a private node. What the entry owned goes to the reaper. */
+static void publish(struct vmem *m, uint64_t *entry, const uint64_t *table, ipa_t address, bool wide)
+{
+	uint64_t old = arch_entry_read(entry);
+
+	if (old & S2_VALID) {
+		arch_entry_write(entry, 0);
+		count_tlbi(m, wide);
+		arch_tlb_table(address, wide);
+	}
+	arch_table_barrier();
+	arch_entry_write(entry, ptr_pa(table).value | S2_TABLE | S2_OWN);
+	arch_table_barrier();
+	if (old & S2_OWN)
+		node_release(m, entry_frame(old));
+}
+
+/* Make l3 what the live tree has at this address; the L2 above it is copied when it is not private. */
+static void publish_l3(struct vmem *m, const struct vmem_walk *walk, uint64_t *l3, ipa_t address, bool wide)
+{
+	if (walk->l2_private) {
+		publish(m, &walk->l2[s2_l2_index(address.value)], l3, address, wide);
+		return;
+	}
+	uint64_t *l2 = copy_table(m, walk->l2, FRAME_L2);
+
+	arch_entry_write(&l2[s2_l2_index(address.value)], ptr_pa(l3).value | S2_TABLE | S2_OWN);
+	publish(m, walk->root_entry, l2, address, wide);
+}
+
+/* RAM in a chunk whose private L3 is not known: find it, or copy the tables down to it. */
+static enum vmem_fault table_fault(struct vmem *m, ipa_t address, bool write, bool wide)
+{
+	struct dirty_chunk *chunk = &m->chunks[(address.value - m->ram_base) >> REGION_2M_SHIFT];
+	uint64_t index = s2_l3_index(address.value);
+	struct vmem_walk walk;
+	uint64_t old;
+
+	for (;;) {
+		vmem_walk(m, address.value, &walk);
+		if (walk.l3_private) {
+			adopt_table(m, chunk, walk.l3);
+			return vmem_fault(m, address, write, wide);
+		}
+		old = walk.l3 ? arch_entry_read(&walk.l3[index]) : 0;
+		if (old & S2_VALID && !write)
+			return spurious(m, address);
+		if (frame_available(&m->budget) >= (walk.l2_private ? 2 : 3))
+			break;
+		if (!vmem_reclaim(m)) /* which may change the tables: look again */
+			return VMEM_STARVED;
+	}
+
+	uint64_t leaf = fill_page(m, frame_alloc(&m->budget, FRAME_DATA), old);
+	uint64_t *l3 = copy_table(m, walk.l3, FRAME_L3);
+
+	arch_entry_write(&l3[index], leaf);
+	publish_l3(m, &walk, l3, address, wide);
+	adopt_table(m, chunk, l3);
+	mark_dirty(m, chunk, index);
+	return old & S2_VALID ? VMEM_COPIED : VMEM_TOUCHED;
+}
+
+static struct vmem_attach *find_attach(struct vmem *m, uint64_t address)
+{
+	for (uint32_t i = 0; i < m->attach_count; i++)
+		if (address - m->attach[i].start < m->attach[i].size)
+			return &m->attach[i];
+	return NULL;
+}
+
+static enum vmem_fault region_fault(struct vmem *m, ipa_t address, bool write, bool wide)
+{
+	struct vmem_attach *attach = find_attach(m, address.value);
+	struct vmem_walk walk;
+	uint64_t *l2;
+
+	if (!attach)
+		return VMEM_NOT_RAM;
+	if (write && !attach->tables->writable)
+		return VMEM_RO_REGION;
+	for (;;) {
+		vmem_walk(m, address.value, &walk);
+		if (walk.l3)
+			return spurious(m, address);
+		if (walk.l2_private || frame_available(&m->budget))
+			break;
+		if (!vmem_reclaim(m))
+			return VMEM_STARVED;
+	}
+	l2 = walk.l2_private ? walk.l2 : copy_table(m, walk.l2, FRAME_L2);
+
+	uint64_t slot = (address.value - attach->start) >> REGION_2M_SHIFT;
+
+	arch_entry_write(&l2[s2_l2_index(address.value)],
+			 (attach->tables->tables.value + slot * PAGE_SIZE) | S2_TABLE);
+	attach->linked = true;
+	if (walk.l2_private)
+		arch_table_barrier();
+	else
+		publish(m, walk.root_entry, l2, address, wide);
+	return VMEM_LINKED;
+}
+
+enum vmem_fault vmem_fault(struct vmem *m, ipa_t address, bool write, bool wide)
+{
+	uint64_t offset = address.value - m->ram_base;
+
+	if (unlikely(offset >= m->ram_size))
+		return region_fault(m, address, write, wide);
+
+	struct dirty_chunk *chunk = &m->chunks[offset >> REGION_2M_SHIFT];
+
+	if (unlikely(chunk->epoch != m->epoch))
+		return table_fault(m, address, write, wide);
+
+	uint64_t index = s2_l3_index(address.value);
+	uint64_t *entry = &chunk->l3[index];
+	uint64_t old = arch_entry_read(entry);
+
+	if (unlikely(old & S2_VALID && (old & S2_WRITE || !write)))
+		return spurious(m, address);
+	if (unlikely((old & (S2_VALID | S2_OWN)) == (S2_VALID | S2_OWN))) {
+		arch_entry_write(entry, old | S2_WRITE);
+		mark_dirty(m, chunk, index);
+		m->stats.made_writable++;
+		count_tlbi(m, false);
+		arch_tlb_leaf(address, false);
+		return VMEM_MADE_WRITABLE;
+	}
+
+	uint32_t frame = frame_alloc(&m->budget, FRAME_DATA);
+
+	if (unlikely(!frame)) {
+		if (!vmem_reclaim(m))
+			return VMEM_STARVED;
+		return vmem_fault(m, address, write, wide); /* the entry may have changed */
+	}
+
+	uint64_t leaf = fill_page(m, frame, old);
+
+	mark_dirty(m, chunk, index);
+	if (!(old & S2_VALID)) {
+		arch_table_barrier();
+		arch_entry_write(entry, leaf);
+		arch_table_barrier();
+		return VMEM_TOUCHED;
+	}
+	arch_entry_write(entry, 0);
+	count_tlbi(m, wide);
+	arch_tlb_leaf(address, wide);
+	arch_entry_write(entry, leaf);
+	arch_table_barrier();
+	return VMEM_COPIED;
+}
+
+void *vmem_host_access(struct vmem *m, ipa_t address, bool write)
+{
+	static const uint8_t zeros[PAGE_SIZE] __attribute__((aligned(4096)));
+	uint64_t offset = address.value - m->ram_base;
+	struct vmem_walk walk;
+	uint64_t leaf;
+
+	if (offset >= m->ram_size) {
+		const struct vmem_attach *attach = find_attach(m, address.value);
+
+		if (!attach || (write && !attach->tables->writable))
+			return NULL;
+		offset = (address.value - attach->start) & ~PAGE_MASK;
+		return pa_ptr(pa(attach->tables->memory.value + offset));
+	}
+	struct dirty_chunk *chunk = &m->chunks[offset >> REGION_2M_SHIFT];
+	uint64_t index = s2_l3_index(address.value);
+
+	if (chunk->epoch == m->epoch && arch_entry_read(&chunk->l3[index]) & S2_WRITE)
+		return pa_ptr(s2_pa(chunk->l3[index]));
+	if (write) {
+		uint64_t loaded = arch_tlb_select(vmem_vttbr(m));
+		enum vmem_fault result = vmem_fault(m, address, true, true);
+
+		arch_tlb_select(loaded);
+		return result == VMEM_STARVED ? NULL : pa_ptr(s2_pa(chunk->l3[index]));
+	}
+	vmem_walk(m, address.value, &walk);
+	leaf = walk.l3 ? arch_entry_read(&walk.l3[index]) : 0;
+	return leaf & S2_VALID ? pa_ptr(s2_pa(leaf)) : (void *)zeros;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * live.c - the live tree under take and restore: seal, revert, switch.
+ * Never allocates, never fails, and never visits what is not dirty.
+ */
+#include "mm/live.h"
+#include <arch/tlb.h>
+#include "core/snapshot.h"
+#include "mm/node.h"
+
+static const uint64_t no_entries[S2_TABLE_ENTRIES];
+
+static void forget_dirty(struct vmem *m)
+{
+	m->epoch++;
+	m->dirty_first = 0;
+	m->dirty_count = 0;
+}
+
+/* Sealed trees have no region links; after a switch they are to be made again. */
+static void unlink_regions(struct vmem *m)
+{
+	for (uint32_t i = 0; i < m->attach_count; i++) {
+		struct vmem_attach *a = &m->attach[i];
+
+		if (!a->linked)
+			continue;
+		a->linked = false;
+		for (uint64_t at = a->start; at < a->start + a->size; at += REGION_2M_SIZE) {
+			uint64_t root = m->root[s2_root_index(at)];
+
+			if (root & S2_OWN)
+				arch_entry_write(&entry_table(root)[s2_l2_index(at)], 0);
+		}
+	}
+}
+
+static void protect_dirty(struct vmem *m)
+{
+	const struct dirty_chunk *chunk;
+
+	for (uint32_t c = m->dirty_first; c; c = chunk->next) {
+		chunk = &m->chunks[c - 1];
+		uint64_t *group = chunk->l3;
+
+		for (uint32_t word = 0; word < ARRAY_SIZE(chunk->bits); word++, group += 64) {
+			for (uint64_t bits = chunk->bits[word]; bits; bits &= bits - 1) {
+				uint64_t *entry = &group[__builtin_ctzll(bits)];
+
+				arch_entry_write(entry, arch_entry_read(entry) & ~S2_WRITE);
+			}
+		}
+	}
+}
+
+static void borrow_root(struct vmem *m, const struct snapshot *record)
+{
+	for (uint32_t i = m->root_first; i <= m->root_last; i++)
+		arch_entry_write(&m->root[i], record->root[i] & ~S2_OWN);
+	node_borrow(m->root_frame, record->frame);
+}
+
+void vmem_hand_over(struct vmem *m, struct snapshot *record)
+{
+	unlink_regions(m);
+	protect_dirty(m);
+	forget_dirty(m);
+	for (uint32_t i = m->root_first; i <= m->root_last; i++)
+		arch_entry_write(&record->root[i], m->root[i]);
+	node_succeed(m->root_frame, record->frame);
+	borrow_root(m, record);
+	arch_table_barrier();
+}
+
+/* Per page: old entry, base entry, one entry written, one frame to the free list; the counters once per VM. */
+void vmem_revert(struct vmem *m)
+{
+	struct dirty_chunk *chunk;
+	uint32_t cache = m->budget.cache;
+	struct frame *frames = frame_table.frames;
+	uint64_t base_pfn = frame_table.base >> PAGE_SHIFT;
+
+	for (uint32_t c = m->dirty_first; c; c = chunk->next) {
+		chunk = &m->chunks[c - 1];
+		chunk->count = 0;
+		uint64_t *group = chunk->l3;
+		uint32_t base = frame_at(frame_index(ptr_pa(group)))->base;
+		const uint64_t *from = base ? frame_ptr(base) : no_entries;
+
+		for (uint32_t word = 0; word < ARRAY_SIZE(chunk->bits); word++, group += 64, from += 64) {
+			uint64_t bits = chunk->bits[word];
+
+			chunk->bits[word] = 0;
+			for (; bits; bits &= bits - 1) {
+				uint32_t i = (uint32_t)__builtin_ctzll(bits);
+				uint64_t page = arch_entry_read(&group[i]) & S2_ADDRESS;
+				uint32_t index = (uint32_t)((page >> PAGE_SHIFT) - base_pfn);
+
+				arch_entry_write(&group[i], from[i] & ~S2_OWN);
+				frames[index].kind = FRAME_FREE;
+				frames[index].link = cache;
+				cache = index;
+			}
+		}
+	}
+	m->budget.cache = cache;
+	m->budget.cached += m->dirty_count;
+	m->budget.used -= m->dirty_count;
+	m->dirty_first = 0;
+	m->dirty_count = 0;
+	arch_table_barrier();
+}
+
+void vmem_switch(struct vmem *m, const struct snapshot *record)
+{
+	for (uint32_t i = 0; i < m->attach_count; i++)
+		m->attach[i].linked = false;
+	forget_dirty(m);
+	for (uint32_t i = m->root_first; i <= m->root_last; i++)
+		if (m->root[i] & S2_OWN)
+			node_release(m, entry_frame(m->root[i]));
+	node_detach(m, m->root_frame);
+	borrow_root(m, record);
+	arch_table_barrier();
+}
+
+void vmem_renew_vmid(struct vmem *m)
+{
+	if (++m->vmid < m->vmid_first + m->vmid_count)
+		return;
+	m->vmid = m->vmid_first;
+	m->stats.tlbi_broadcast++;
+	arch_tlb_all();
+}
+
+bool vmem_reclaim(struct vmem *m)
+{
+	return node_reap_one(m) || (m->reclaim && m->reclaim(m));
+}
+
+bool vmem_obtain(struct vmem *m, uint64_t frames)
+{
+	while (frame_available(&m->budget) < frames)
+		if (!vmem_reclaim(m))
+			return false;
+	return true;
+}
+
+void vmem_walk(const struct vmem *m, uint64_t address, struct vmem_walk *walk)
+{
+	uint64_t entry;
+
+	*walk = (struct vmem_walk){.root_entry = &m->root[s2_root_index(address)]};
+	entry = arch_entry_read(walk->root_entry);
+	if (!(entry & S2_VALID))
+		return;
+	walk->l2 = entry_table(entry);
+	walk->l2_private = entry & S2_OWN && !frame_at(entry_frame(entry))->borrowers;
+
+	entry = arch_entry_read(&walk->l2[s2_l2_index(address)]);
+	if (!(entry & S2_VALID))
+		return;
+	walk->l3 = entry_table(entry);
+	walk->l3_private = walk->l2_private && entry & S2_OWN && !frame_at(entry_frame(entry))->borrowers;
+}
