@@ -7,7 +7,8 @@
 
 #define FRAME_RECORD 32			 /* bytes the hypervisor keeps for each page of the machine */
 #define SLACK UINT64_C(0x100000)	 /* for the hypervisor itself, behind the bundle */
-#define VM_STRUCTURES 64		 /* frames: vCPU, devices, dirty map, saved states of boot and undo */
+#define VM_STRUCTURES 128	 /* frames: vCPU, devices, snapshot index, saved states of boot and undo */
+#define DIRTY_RECORD 128		 /* bytes of dirty map for each 2 MiB */
 #define SIZE_2M UINT64_C(0x200000)
 #define SIZE_1G UINT64_C(0x40000000)
 
@@ -40,6 +41,7 @@ uint64_t budget_base(const struct set *set, size_t vm)
 	for (size_t i = 0; i < set->region_count; i++)
 		if (is_member(&set->regions[i], vm))
 			tables += divide_up(set->regions[i].size, SIZE_2M) + 1;
+	tables += divide_up(divide_up(ram, SIZE_2M) * DIRTY_RECORD, BUDGET_PAGE);
 	return ram / BUDGET_PAGE + tables + VM_STRUCTURES;
 }
 
