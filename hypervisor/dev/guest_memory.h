@@ -6,7 +6,10 @@
 
 struct guest_memory {
 	void *ctx;
-	/* False when any byte is not RAM of the VM; then nothing or a part was copied. */
+	/*
+	 * False when any byte is not RAM of the VM; then nothing or a part was copied. Aligned 2, 4 and 8 bytes are
+	 * copied by one access: other vCPUs look at ring indices meanwhile.
+	 */
 	bool (*read)(void *ctx, uint64_t ipa, void *to, size_t size);
 	bool (*write)(void *ctx, uint64_t ipa, const void *from, size_t size);
 };
