@@ -13,7 +13,7 @@ struct audit {
 	const char *why;
 	uint64_t borrowing; /* nodes with a base */
 	uint64_t borrowed;  /* links found in the lists of borrowers */
-	uint64_t writable;  /* leaves, in nodes that are not dead */
+	uint64_t writable;  /* leaves, but for those below dead nodes: what a restore has left of a live tree */
 	uint64_t queued;
 	uint64_t records; /* not dead */
 	uint64_t state_frames;
@@ -69,6 +69,15 @@ static bool is_region_link(const struct audit *a, uint64_t entry)
 	return false;
 }
 
+static uint64_t writable_leaves(const uint64_t *l3)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < S2_TABLE_ENTRIES; i++)
+		count += (l3[i] & S2_WRITE) != 0;
+	return count;
+}
+
 static bool check_entries(struct audit *a, uint32_t index)
 {
 	const struct frame *node = frame_at(index);
@@ -84,6 +93,8 @@ static bool check_entries(struct audit *a, uint32_t index)
 				return false;
 			if (node->kind == FRAME_L3 && entry & S2_WRITE && !(node->flags & FRAME_DEAD))
 				a->writable++;
+			if (node->kind == FRAME_L2 && node->flags & FRAME_DEAD)
+				a->writable -= writable_leaves(entry_table(entry));
 			continue;
 		}
 		if (node->kind == FRAME_L3)
