@@ -45,12 +45,14 @@ static void draw_title(const struct shm_panel *panel, struct grid *grid)
 
 	short_size(size, sizeof(size), region->size);
 	snprintf(line, sizeof(line), " avctl shm watch  %s  0x%08" PRIx64 " +%s", region->name, region->address, size);
-	text_in(grid, at, 0, 0, GRID_TITLE, line);
 	if (ms >= 1000)
 		snprintf(rate, sizeof(rate), "every %" PRIu64 " s  ? help ", ms / 1000);
 	else
 		snprintf(rate, sizeof(rate), "%" PRIu64 " Hz  ? help ", 1000 / ms);
 	x = at.width - (int)strlen(rate) - (int)strlen(state) - 1;
+	if ((int)strlen(line) > x)
+		snprintf(line, sizeof(line), " %s  0x%08" PRIx64 " +%s", region->name, region->address, size);
+	grid_text(grid, 0, at.y, x, GRID_TITLE, line);
 	text_in(grid, at, x, 0, panel->gone || panel->paused ? GRID_ALERT : GRID_TITLE, state);
 	text_in(grid, at, x + (int)strlen(state) + 1, 0, GRID_PLAIN, rate);
 }
@@ -198,15 +200,19 @@ static void cursor_values(const struct shm_panel *panel, char *line, size_t size
 	static const uint64_t lengths[] = {1, 1, 2, 4, 4, 8, 4};
 	size_t used = (size_t)snprintf(line, size, " @0x%04" PRIx64, panel->cursor);
 
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]) && used < size; i++) {
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		struct set_field field = {.at = panel->cursor, .length = lengths[i], .type = types[i]};
 		const uint8_t *bytes = shm_model_span(&panel->model, field.at, field.length);
 		char value[64];
+		const char *type = shm_field_type_name(types[i]);
 
 		if (!bytes)
 			continue;
 		shm_field_text(&field, bytes, value, sizeof(value));
-		used += (size_t)snprintf(line + used, size - used, "  %s %s", shm_field_type_name(types[i]), value);
+		/* Half a number would be a wrong number. */
+		if (used + strlen(type) + strlen(value) + 3 > size)
+			continue;
+		used += (size_t)snprintf(line + used, size - used, "  %s %s", type, value);
 	}
 }
 
@@ -230,7 +236,7 @@ static void draw_status(const struct shm_panel *panel, struct grid *grid)
 	else if (panel->gone)
 		snprintf(line, sizeof(line), " the set has ended: these are its last bytes (q quits)");
 	else
-		cursor_values(panel, line, sizeof(line));
+		cursor_values(panel, line, (size_t)at.width < sizeof(line) ? (size_t)at.width + 1 : sizeof(line));
 	text_in(grid, at, 0, 0, GRID_PLAIN, line);
 }
 
@@ -278,7 +284,7 @@ int shm_panel_help(const struct shm_panel *panel, struct grid *grid)
 		"this panel only reads; any key closes this help",
 	};
 	int count = (int)(sizeof(lines) / sizeof(lines[0]));
-	int width = 58;
+	int width = 60;
 
 	if (panel->width < width || panel->height < count + 2 || grid_resize(grid, width, count + 2) != 0)
 		return -1;
