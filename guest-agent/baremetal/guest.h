@@ -97,6 +97,11 @@ extern bool (*guest_exception_hook)(struct guest_frame *frame);
 /* A page of the window at GUEST_PAGES_VA, index 0..511; pa 0: not there. */
 void guest_map_page(unsigned int index, uint64_t pa);
 
+/* execute.c: the one instruction, with x0..x7 from and to x; between guest_fault_begin() and end if it may fault */
+void guest_execute(uint32_t word, uint64_t x[8]);
+#define GUEST_WORD_HVC(immediate) (0xd4000002u | (uint32_t)(immediate) << 5)
+#define GUEST_WORD_SMC(immediate) (0xd4000003u | (uint32_t)(immediate) << 5)
+
 /* gic.c */
 #define GUEST_INTID_COUNT 128
 typedef void (*guest_handler)(unsigned int intid, void *context);
@@ -128,6 +133,12 @@ void sleep_us(uint64_t microseconds); /* WFI between; needs interrupts_init(); u
 void timer_set(uint64_t deadline);    /* CVAL, and enable */
 void timer_stop(void);
 uint64_t timer_deadline(void);
+
+/* IDENTITY's generation: how often this VM was restored or restarted; 0 without a hypervisor. */
+uint64_t guest_generation(void);
+
+/* A pseudo-random sequence (splitmix64) from a seed that the caller keeps. */
+uint64_t guest_random(uint64_t *seed);
 
 /* A random number nobody else has: from IDENTITY when there is a hypervisor, stirred with the counter. */
 uint64_t guest_nonce(void);

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * checkpoint.c - a checkpoint and restores of it, by hvc #1 and #2.
+ * First with a canary in x0..x30, q0..q31 and the EL1 system registers, then with a static and a register variable
+ * as in the original's first scene. Counts its restores by the generation, which no restore rewinds.
+ */
+#include "baremetal/guest.h"
+
+#define ROUNDS 4
+
+struct canary {
+	uint64_t x[31];
+	uint64_t fpcr_fpsr;
+	uint64_t q[64];
+};
+_Static_assert(sizeof(struct canary) == 768, "canary_checkpoint");
+
+/* Fills all registers with patterns, executes hvc #1, and stores what it finds in them then. */
+void canary_checkpoint(struct canary *found);
+
+__asm__(".pushsection .text.canary, \"ax\"\n"
+	"canary_checkpoint:\n"
+	"	stp	x29, x30, [sp, #-112]!\n"
+	"	stp	x19, x20, [sp, #16]\n"
+	"	stp	x21, x22, [sp, #32]\n"
+	"	stp	x23, x24, [sp, #48]\n"
+	"	stp	x25, x26, [sp, #64]\n"
+	"	stp	x27, x28, [sp, #80]\n"
+	"	str	x0, [sp, #96]\n"
+	"	sub	sp, sp, #768\n"
+	"	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n"
+	"	movz	x0, #(0x4000 + \\n)\n"
+	"	movk	x0, #0x5151, lsl #48\n"
+	"	dup	v\\n\\().2d, x0\n"
+	"	movk	x0, #0x6262, lsl #48\n"
+	"	ins	v\\n\\().d[1], x0\n"
+	"	.endr\n"
+	"	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30\n"
+	"	movz	x\\n, #(0x2000 + \\n)\n"
+	"	movk	x\\n, #0x7373, lsl #48\n"
+	"	.endr\n"
+	"	hvc	#1\n"
+	"	.irp	n, 0,2,4,6,8,10,12,14,16,18,20,22,24,26,28\n"
+	"	str	x\\n, [sp, #(8 * \\n)]\n"
+	"	.endr\n"
+	"	.irp	n, 1,3,5,7,9,11,13,15,17,19,21,23,25,27,29,30\n"
+	"	str	x\\n, [sp, #(8 * \\n)]\n"
+	"	.endr\n"
+	"	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n"
+	"	str	q\\n, [sp, #(256 + 16 * \\n)]\n"
+	"	.endr\n"
+	"	mrs	x1, fpcr\n"
+	"	mrs	x2, fpsr\n"
+	"	orr	x1, x2, x1, lsl #32\n"
+	"	str	x1, [sp, #248]\n"
+	"	ldr	x0, [sp, #(768 + 96)]\n"
+	"	mov	x1, sp\n"
+	"	mov	x2, #768\n"
+	"	bl	memcpy\n"
+	"	add	sp, sp, #768\n"
+	"	ldp	x27, x28, [sp, #80]\n"
+	"	ldp	x25, x26, [sp, #64]\n"
+	"	ldp	x23, x24, [sp, #48]\n"
+	"	ldp	x21, x22, [sp, #32]\n"
+	"	ldp	x19, x20, [sp, #16]\n"
+	"	ldp	x29, x30, [sp], #112\n"
+	"	ret\n"
+	".popsection\n");
+
+/* The system registers that can hold a pattern without changing what this guest does. */
+#define SYSTEM_REGISTERS(_)                                                                        \
+	_(tpidr_el0, 0x1111222233334444)                                                           \
+	_(tpidrro_el0, 0x2222333344445555)                                                         \
+	_(tpidr_el1, 0x3333444455556666)                                                           \
+	_(sp_el0, 0x4444555566667770)                                                              \
+	_(elr_el1, 0x0000007855556664)                                                             \
+	_(spsr_el1, 0x60000305)                                                                    \
+	_(esr_el1, 0x56000321)                                                                     \
+	_(far_el1, 0x0000001234567890)                                                             \
+	_(contextidr_el1, 0x1234)                                                                  \
+	_(ttbr1_el1, 0x0000000045678000)                                                           \
+	_(cntkctl_el1, 0x301)                                                                      \
+	_(csselr_el1, 0x2)                                                                         \
+	_(fpcr, 0x01c00000)                                                                        \
+	_(fpsr, 0x08000010)
+
+static void write_system(uint64_t flip)
+{
+#define WRITE(name, value) __asm__ volatile("msr " #name ", %0" : : "r"((value##ul) ^ flip));
+	SYSTEM_REGISTERS(WRITE)
+#undef WRITE
+	__asm__ volatile("isb");
+}
+
+static unsigned int check_system(void)
+{
+	unsigned int bad = 0;
+
+#define CHECK(name, value)                                                                         \
+	{                                                                                          \
+		uint64_t found;                                                                    \
+		__asm__ volatile("mrs %0, " #name : "=r"(found));                                  \
+		if (found != (value##ul)) {                                                        \
+			bad++;                                                                     \
+			print("canary BAD " #name "=0x%lx\n", found);                              \
+		}                                                                                  \
+	}
+	SYSTEM_REGISTERS(CHECK)
+#undef CHECK
+	return bad;
+}
+
+static unsigned int check_registers(const struct canary *found)
+{
+	unsigned int bad = 0;
+
+	for (unsigned int i = 0; i < 31; i++) {
+		if (found->x[i] == (0x7373000000000000u | (0x2000 + i)))
+			continue;
+		bad++;
+		print("canary BAD x%u=0x%lx\n", i, found->x[i]);
+	}
+	for (unsigned int i = 0; i < 64; i++) {
+		uint64_t high = i % 2 ? 0x6262000000000000u : 0x5151000000000000u;
+
+		if (found->q[i] == (high | (0x4000 + i / 2)))
+			continue;
+		bad++;
+		print("canary BAD q%u[%u]=0x%lx\n", i / 2, i % 2, found->q[i]);
+	}
+	return bad;
+}
+
+static void spoil_vectors(void)
+{
+	__asm__ volatile(".irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,"
+			 "27,28,29,30,31\n\tmovi v\\n\\().16b, #0xa5\n\t.endr" ::
+				 : "memory");
+}
+
+/* Takes the checkpoint, comes back from it 1 + ROUNDS times. */
+static void canary_scene(void)
+{
+	static struct canary found;
+	uint64_t first = guest_generation();
+	uint64_t round;
+	unsigned int bad;
+
+	write_system(0);
+	canary_checkpoint(&found);
+	bad = check_system() + check_registers(&found);
+	round = guest_generation() - first;
+	print("canary round=%lu %s\n", round, bad ? "BAD" : "ok");
+	if (round >= ROUNDS)
+		return;
+	memset(&found, 0xee, sizeof(found));
+	write_system(0x10);
+	spoil_vectors();
+	hvc_restore(-1);
+	print("checkpoint: RESTORE CAME BACK\n");
+}
+
+static volatile int i_static;
+
+static void original_scene(void)
+{
+	uint64_t first = guest_generation();
+	register int j __asm__("x27") = 0x114514;
+
+	i_static = 0;
+	print("Before checkpoint, i(static)=%d, j(register)=%d\n", i_static, 0x114514);
+	__asm__ volatile("hvc #1" : "+r"(j) : : "memory", "cc");
+	print("After checkpoint, i=%d, j=%d\n", i_static, j);
+	i_static = 10;
+	j = 20;
+	print("Changed, i=%d, j=%d\n", i_static, j);
+	if (guest_generation() - first >= ROUNDS)
+		return;
+	hvc_restore(-1);
+	print("checkpoint: RESTORE CAME BACK\n");
+}
+
+void guest_main(uint64_t dtb)
+{
+	(void)dtb;
+	interrupts_init();
+	print("checkpoint: start\n");
+	if (!guest_has_hypervisor())
+		guest_panic("needs the hypervisor");
+	canary_scene();
+	original_scene();
+	print("checkpoint: done\n");
+	for (uint64_t count = 0;; count++) {
+		print("checkpoint: alive %lu\n", count);
+		sleep_us(500000);
+	}
+}
