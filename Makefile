@@ -5,6 +5,9 @@ B ?= build
 CROSS ?= aarch64-linux-gnu-
 DEBUG ?= 1
 VERSION := 0.1.0
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),@:,@echo '  $(1)' $(2))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wundef -Wstrict-prototypes -Wmissing-prototypes \
 	    -Wvla -Werror
@@ -33,10 +36,15 @@ hypervisor: $(B)/hypervisor.elf
 
 $(B)/obj/hypervisor/%.o: hypervisor/%
 	@mkdir -p $(@D)
-	$(CROSS)gcc $(HYP_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CROSS)gcc $(HYP_CFLAGS) -MMD -MP -c -o $@ $<
+
+# memset() must not become a call of itself.
+$(B)/obj/hypervisor/core/string.c.o: HYP_CFLAGS += -fno-tree-loop-distribute-patterns
 
 $(B)/hypervisor.elf: $(HYP_OBJ) $(HYP_LDS)
-	$(CROSS)gcc -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
+	$(call say,LD,$@)
+	$(Q)$(CROSS)gcc -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
 		-Wl,--no-warn-rwx-segments -T $(HYP_LDS) -o $@ $(HYP_OBJ)
 
 -include $(HYP_OBJ:.o=.d)
@@ -58,10 +66,12 @@ avctl: $(B)/avctl
 
 $(B)/host/%.o: %.c
 	@mkdir -p $(@D)
-	gcc $(AVCTL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)gcc $(AVCTL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/avctl: $(AVCTL_OBJ)
-	gcc -pie -Wl,-z,relro,-z,now -o $@ $(AVCTL_OBJ) $(AVCTL_LIBS)
+	$(call say,LD,$@)
+	$(Q)gcc -pie -Wl,-z,relro,-z,now -o $@ $(AVCTL_OBJ) $(AVCTL_LIBS)
 
 -include $(AVCTL_OBJ:.o=.d)
 
@@ -77,11 +87,12 @@ define UNIT_RULE
 $(B)/unit/$(1): $$(UNIT_$(1)_SRC) $$(wildcard hypervisor/*/*.h abi/avisor/* avctl/*/*.h \
 		guest-agent/*/*.h hypervisor/arch/fake/include/arch/*.h tests/unit/*.h)
 	@mkdir -p $$(@D)
-	gcc $$(UNIT_CFLAGS) $$(UNIT_$(1)_CFLAGS) -o $$@ $$(filter %.c,$$(UNIT_$(1)_SRC)) \
+	$$(call say,UNIT,$(1))
+	$(Q)gcc $$(UNIT_CFLAGS) $$(UNIT_$(1)_CFLAGS) -o $$@ $$(filter %.c,$$(UNIT_$(1)_SRC)) \
 		$$(UNIT_$(1)_LIBS) -lcmocka
 .PHONY: unit-$(1)
 unit-$(1): $(B)/unit/$(1)
-	$(B)/unit/$(1) $$(UNIT_$(1)_ARGS)
+	$(Q)$(B)/unit/$(1) $$(UNIT_$(1)_ARGS)
 endef
 $(foreach u,$(UNITS),$(eval $(call UNIT_RULE,$(u))))
 

@@ -8,6 +8,9 @@
 
 _Noreturn void bug_report(const char *file, int line, const char *what);
 
+/* Stand still for ever: another CPU has reported. */
+_Noreturn void bug_stop(void);
+
 #define BUG(what) bug_report(__FILE__, __LINE__, (what))
 #define BUG_ON(condition)                          \
 	do {                                       \

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* context.c - a guest's EL1 system registers in and out of the PE. Never touches an EL2 register. */
+#include "arch/features.h"
+#include "arch/sysreg.h"
+#include "arch/vcpu_context.h"
+
+#define EL1_REGISTERS(X)                                                                       \
+	X(sctlr, sctlr_el1) X(cpacr, cpacr_el1) X(ttbr0, ttbr0_el1) X(ttbr1, ttbr1_el1)         \
+	X(tcr, tcr_el1) X(mair, mair_el1) X(amair, amair_el1) X(vbar, vbar_el1) X(esr, esr_el1) \
+	X(far, far_el1) X(afsr0, afsr0_el1) X(afsr1, afsr1_el1) X(par, par_el1)                 \
+	X(contextidr, contextidr_el1) X(tpidr_el0, tpidr_el0) X(tpidrro_el0, tpidrro_el0)       \
+	X(tpidr_el1, tpidr_el1) X(sp_el0, sp_el0) X(sp_el1, sp_el1) X(elr, elr_el1)             \
+	X(spsr, spsr_el1) X(cntkctl, cntkctl_el1) X(csselr, csselr_el1)
+
+/* FEAT_PAuth key registers: op0 3, op1 0, CRn 2. */
+#define PAUTH_REGISTERS(X)                                                                  \
+	X(0, S3_0_C2_C1_0) X(1, S3_0_C2_C1_1) X(2, S3_0_C2_C1_2) X(3, S3_0_C2_C1_3)         \
+	X(4, S3_0_C2_C2_0) X(5, S3_0_C2_C2_1) X(6, S3_0_C2_C2_2) X(7, S3_0_C2_C2_3)         \
+	X(8, S3_0_C2_C3_0) X(9, S3_0_C2_C3_1)
+
+void el1_save(struct el1_context *to)
+{
+#define SAVE(field, name) to->field = sysreg_read(name);
+	EL1_REGISTERS(SAVE)
+#undef SAVE
+	if (features.pauth) {
+#define SAVE(i, name) to->pauth[i] = sysreg_read(name);
+		PAUTH_REGISTERS(SAVE)
+#undef SAVE
+	}
+}
+
+void el1_load(const struct el1_context *from)
+{
+#define LOAD(field, name) sysreg_write(name, from->field);
+	EL1_REGISTERS(LOAD)
+#undef LOAD
+	if (features.pauth) {
+#define LOAD(i, name) sysreg_write(name, from->pauth[i]);
+		PAUTH_REGISTERS(LOAD)
+#undef LOAD
+	}
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * features.c - ID registers: the host's minus what is not offered (Arm ARM D17.2, ID_AA64*). A register that is
+ * not in the table reads as zero, so that a newer PE cannot show a guest something EL2 does not switch.
+ */
+#include "arch/features.h"
+#include "arch/sysreg.h"
+#include "core/types.h"
+
+struct features features;
+
+/* Keep the fields under mask, then add set. */
+#define ID(crm, op2, mask, set) \
+	features.id[crm][op2] = (sysreg_read(S3_0_C0_C##crm##_##op2) & (mask)) | (set)
+
+#define FIELD(shift) (0xfUL << (shift))
+
+static void id_init(void)
+{
+	/* AArch32 registers: EL0 may be AArch32 where the PE can. */
+	ID(1, 0, ~0UL, 0);
+	ID(1, 1, ~(FIELD(12) | FIELD(16) | FIELD(28)), 1UL << 28); /* ID_PFR1: no EL2, GIC 3 */
+	ID(1, 2, ~(FIELD(24)), 0);	      /* ID_DFR0: no PMU */
+	ID(1, 4, ~0UL, 0);
+	ID(1, 5, ~0UL, 0);
+	ID(1, 6, ~0UL, 0);
+	ID(1, 7, ~0UL, 0);
+	ID(2, 0, ~0UL, 0);
+	ID(2, 1, ~0UL, 0);
+	ID(2, 2, ~0UL, 0);
+	ID(2, 3, ~0UL, 0);
+	ID(2, 4, ~0UL, 0);
+	ID(2, 5, ~0UL, 0);
+	ID(2, 6, ~0UL, 0);
+	ID(3, 0, ~0UL, 0);
+	ID(3, 1, ~0UL, 0);
+	ID(3, 2, ~0UL, 0);
+	/* PFR0: EL0, EL1, FP, AdvSIMD, GIC, DIT, CSV2 (no SCXTNUM), CSV3; no EL2, EL3, RAS, SVE, SEL2, MPAM, AMU, RME */
+	ID(4, 0, FIELD(0) | FIELD(4) | FIELD(16) | FIELD(20) | FIELD(24) | FIELD(48) | FIELD(60), 0);
+	if (sysreg_read(S3_0_C0_C4_0) & FIELD(56))
+		features.id[4][0] |= 1UL << 56;
+	/* EL1 is AArch64 only. */
+	features.id[4][0] = (features.id[4][0] & ~FIELD(4)) | (1UL << 4);
+	ID(4, 1, FIELD(0) | FIELD(4), 0); /* PFR1: BT, SSBS; no MTE, SME, NMI */
+	/* DFR0: DebugVer, BRPs, WRPs, CTX_CMPs; no PMU, trace, SPE */
+	ID(5, 0, FIELD(0) | FIELD(12) | FIELD(20) | FIELD(28), 0);
+	/* ISAR0: all; ISAR1: all but what QEMU may add later */
+	ID(6, 0, ~0UL, 0);
+	ID(6, 1, ~0UL, 0);
+	ID(6, 2, FIELD(0) | FIELD(4) | FIELD(8) | FIELD(12), 0);
+	/* MMFR0: granules, ASID size; PARange 36 bits (the stage-2 IPA size); no ECV, FGT */
+	ID(7, 0, FIELD(4) | FIELD(8) | FIELD(12) | FIELD(16) | FIELD(20) | FIELD(24) | FIELD(28) |
+			 FIELD(44),
+	   1);
+	/* MMFR1: HAFDBS, VMIDBits, HPDS, PAN, XNX, ETS; no VH, LO, SpecSEI, TWED */
+	ID(7, 1, FIELD(0) | FIELD(12) | FIELD(20) | FIELD(36), 0);
+	/* MMFR2: CnP, UAO, IESB, VARange, CCIDX, ST, TTL, BBM, E0PD; no LSM/NV/FWB/IDS */
+	ID(7, 2, FIELD(0) | FIELD(4) | FIELD(8) | FIELD(12) | FIELD(16) | FIELD(20) | FIELD(28) | FIELD(32) |
+			 FIELD(48) | FIELD(52) | FIELD(60),
+	   0);
+}
+
+const char *features_init(void)
+{
+	uint64_t pfr0 = sysreg_read(id_aa64pfr0_el1);
+	uint64_t mmfr0 = sysreg_read(id_aa64mmfr0_el1);
+	uint64_t isar1 = sysreg_read(id_aa64isar1_el1);
+
+	if (!((pfr0 >> 24) & 0xf))
+		return "no GICv3 CPU interface (-M gic-version=3)";
+	if (((mmfr0 >> 28) & 0xf) == 0xf)
+		return "no 4 KiB granule";
+	if ((mmfr0 & 0xf) < 1)
+		return "physical addresses of fewer than 36 bits";
+	id_init();
+	features.pauth = (isar1 & (FIELD(4) | FIELD(8) | FIELD(24) | FIELD(28))) != 0;
+	features.hcr = HCR_RW | HCR_VM | HCR_SWIO | HCR_IMO | HCR_FMO | HCR_AMO | HCR_FB | HCR_BSU_IS |
+		       HCR_TWI | HCR_TSC | HCR_TID1 | HCR_TID3 | HCR_TIDCP | HCR_TACR;
+	if (features.pauth)
+		features.hcr |= HCR_APK | HCR_API;
+	return NULL;
+}
+
+void features_apply(void)
+{
+	/* VTCR_EL2: 36-bit IPA from level 1, 4 KiB, write-back, inner shareable; PS as the PE has it. */
+	uint64_t ps = sysreg_read(id_aa64mmfr0_el1) & 0xf;
+
+	if (ps > 5)
+		ps = 5;
+	sysreg_write(vtcr_el2, (1UL << 31) | (ps << 16) | (3UL << 12) | (1UL << 10) | (1UL << 8) |
+				       (1UL << 6) | 28);
+	sysreg_write(hcr_el2, features.hcr);
+	/* CPTR_EL2: RES1 bits; TZ and TSM set (no SVE, SME), TTA (no trace), TAM; FP/SIMD is the guest's. */
+	sysreg_write(cptr_el2, 0x33ffUL | (1UL << 20) | (1UL << 30));
+	/* MDCR_EL2: TDRA, TDOSA, TDA, TPM, TPMCR; HPMN as reset. */
+	sysreg_write(mdcr_el2, (sysreg_read(mdcr_el2) & 0x1f) | (0x7UL << 9) | (3UL << 5));
+	/* CNTHCTL_EL2: physical timer and counter of EL1 trap. */
+	sysreg_write(cnthctl_el2, 0);
+	sysreg_write(hstr_el2, 0);
+	sysreg_write(vttbr_el2, 0);
+	sysreg_write(cnthp_ctl_el2, 0);
+	sysreg_write(cntv_ctl_el0, 0);
+	isb();
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* vcpu_context.h - the registers of a guest's EL1 and EL0 that live in the PE while a vCPU is loaded. */
+#pragma once
+#include <stdint.h>
+
+struct fp_context {
+	uint64_t q[64]; /* q0-q31 */
+	uint64_t fpsr, fpcr;
+};
+
+struct el1_context {
+	uint64_t sctlr, cpacr, ttbr0, ttbr1, tcr, mair, amair, vbar;
+	uint64_t esr, far, afsr0, afsr1, par, contextidr;
+	uint64_t tpidr_el0, tpidrro_el0, tpidr_el1, sp_el0, sp_el1;
+	uint64_t elr, spsr, cntkctl, csselr, mdscr;
+	uint64_t pauth[10]; /* APIA, APIB, APDA, APDB, APGA: low, high; 0 without FEAT_PAuth */
+};
+
+/* CNTV is in the PE while loaded; CNTP is emulated and always here. */
+struct timer_context {
+	uint64_t cntv_ctl, cntv_cval;
+	uint64_t cntp_ctl, cntp_cval;
+};
+
+struct vcpu;
+void fp_save(struct vcpu *vcpu);
+void fp_load(const struct vcpu *vcpu);
+void el1_save(struct el1_context *to);
+void el1_load(const struct el1_context *from);

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * abort.c - stage-2 aborts of a guest. RAM faults go to its memory; device addresses are emulated; whatever is nowhere
+ * becomes an external abort in the guest.
+ */
+#include "arch/sysreg.h"
+#include "core/access.h"
+#include "core/devices.h"
+#include "core/event.h"
+#include "core/guest_copy.h"
+#include "core/log.h"
+#include "core/sched.h"
+#include "core/trap.h"
+#include "core/vcpu.h"
+#include "platform/qemu-virt/platform.h"
+
+#define FSC_TRANSLATION 0x04
+#define FSC_PERMISSION 0x0c
+#define FSC_CLASS(esr) ((esr) & 0x3c)
+#define ISS_S1PTW (1UL << 7)
+#define ISS_WNR (1UL << 6)
+#define ISS_FNV (1UL << 10)
+#define ISS_CM (1UL << 8)
+#define ISS_ISV (1UL << 24)
+
+static uint64_t *register_of(struct vcpu *vcpu, unsigned number)
+{
+	return &vcpu->x[number];
+}
+
+/* The word at the guest's PC, or 0 when it cannot be read. VM's lock held. */
+static uint32_t instruction_at_pc(struct vcpu *vcpu)
+{
+	uint64_t address;
+	uint32_t word;
+
+	if (!guest_translate(vcpu->pc, false, &address) || !guest_read(vcpu->vm, address, &word, sizeof(word)))
+		return 0;
+	return word;
+}
+
+static void base_writeback(struct vcpu *vcpu, const struct access *access)
+{
+	uint64_t delta = (uint64_t)(int64_t)access->offset;
+	uint64_t mode = vcpu->pstate & 0x1f;
+
+	if (!access->writeback)
+		return;
+	if (access->base != 31)
+		vcpu->x[access->base] += delta;
+	else if (mode == PSTATE_EL1H)
+		sysreg_write(sp_el1, sysreg_read(sp_el1) + delta);
+	else
+		sysreg_write(sp_el0, sysreg_read(sp_el0) + delta);
+}
+
+static void emulate(struct vcpu *vcpu, uint64_t esr, uint64_t address, uint64_t far)
+{
+	struct access access;
+	uint64_t value = 0;
+
+	if (ESR_EC(esr) == EC_IABORT_LOWER || esr & (ISS_S1PTW | ISS_CM)) {
+		/* Fetching from a device, or walking a table in one: nothing sensible is there. Cache maintenance is nothing to do. */
+		if (ESR_EC(esr) == EC_DABORT_LOWER && esr & ISS_CM)
+			vcpu->pc += 4;
+		else
+			vcpu_inject_abort(vcpu, ESR_EC(esr) == EC_IABORT_LOWER, far);
+		return;
+	}
+	if (esr & ISS_ISV) {
+		access = access_from_syndrome(esr);
+	} else {
+		uint32_t word;
+
+		spin_lock(&vcpu->vm->lock);
+		word = instruction_at_pc(vcpu);
+		spin_unlock(&vcpu->vm->lock);
+		if (!access_decode(word, &access)) {
+			vcpu->vm->crash_far = far;
+			vm_crash(vcpu, "device access by an instruction without syndrome", word);
+			return;
+		}
+	}
+	if (access.write)
+		value = access.reg == 31 ? 0 : *register_of(vcpu, access.reg);
+	if (access.size < 8)
+		value &= (1UL << (8 * access.size)) - 1;
+	if (!devices_mmio(vcpu, address, access.size, access.write, &value)) {
+		vcpu_inject_abort(vcpu, false, far);
+		return;
+	}
+	if (!access.write && access.reg != 31)
+		*register_of(vcpu, access.reg) = access_extend(&access, value);
+	base_writeback(vcpu, &access);
+	vcpu->pc += 4;
+}
+
+/* The IPA of an abort. False: it cannot be found out now, the guest retries. */
+static bool abort_address(uint64_t esr, uint64_t far, uint64_t *address)
+{
+	if (FSC_CLASS(esr) == FSC_PERMISSION && !(esr & ISS_S1PTW))
+		return guest_translate(far, false, address);
+	*address = (sysreg_read(hpfar_el2) & 0x00000ffffffffff0UL) << 8 | (far & PAGE_MASK);
+	return true;
+}
+
+static bool is_write(uint64_t esr)
+{
+	if (ESR_EC(esr) == EC_IABORT_LOWER)
+		return esr & ISS_S1PTW && FSC_CLASS(esr) == FSC_PERMISSION;
+	/* A walk that sets the access flag shows WnR of the access, not of the walk: a permission fault on one is a write. */
+	if (esr & ISS_S1PTW)
+		return FSC_CLASS(esr) == FSC_PERMISSION;
+	return esr & ISS_WNR && !(esr & ISS_CM);
+}
+
+void trap_abort(struct vcpu *vcpu, uint64_t esr)
+{
+	struct vm *vm = vcpu->vm;
+	uint64_t far = sysreg_read(far_el2), address;
+	enum vmem_fault fault;
+
+	if (FSC_CLASS(esr) != FSC_TRANSLATION && FSC_CLASS(esr) != FSC_PERMISSION) {
+		vm->stats.exits[AV_EXIT_FAULT_OTHER]++;
+		vcpu_inject_abort(vcpu, ESR_EC(esr) == EC_IABORT_LOWER, far);
+		return;
+	}
+	if (!abort_address(esr, far, &address))
+		return;
+	if (address < PLAT_RAM) {
+		vm->stats.exits[AV_EXIT_MMIO]++;
+		emulate(vcpu, esr, address, far);
+		return;
+	}
+	spin_lock(&vm->lock);
+	fault = vmem_fault(&vm->mem, ipa(address), is_write(esr), vm->vcpu_count > 1);
+	spin_unlock(&vm->lock);
+	switch (fault) {
+	case VMEM_TOUCHED:
+		vm->stats.exits[AV_EXIT_FAULT_TOUCH]++;
+		return;
+	case VMEM_COPIED:
+	case VMEM_MADE_WRITABLE:
+		vm->stats.exits[AV_EXIT_FAULT_WRITE]++;
+		return;
+	case VMEM_LINKED:
+	case VMEM_SPURIOUS:
+		vm->stats.exits[AV_EXIT_FAULT_OTHER]++;
+		return;
+	case VMEM_STARVED:
+		vm->stats.exits[AV_EXIT_FAULT_OTHER]++;
+		log_vm(vm, "starved: its budget of %lu frames is used up", vm->mem.budget.limit);
+		vm_set_state(vm, AV_STATE_STARVED);
+		event_add(AV_EVENT_STARVED, vm->index, address, 0, NULL);
+		sched_yield();
+		return;
+	case VMEM_RO_REGION:
+	case VMEM_NOT_RAM:
+		vm->stats.exits[AV_EXIT_FAULT_OTHER]++;
+		vcpu_inject_abort(vcpu, ESR_EC(esr) == EC_IABORT_LOWER, far);
+		return;
+	}
+}

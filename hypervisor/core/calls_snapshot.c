@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* calls_snapshot.c - the snapshot and memory calls of hypercalls.def. */
+#include "core/event.h"
+#include "core/guest_copy.h"
+#include "core/log.h"
+#include "core/hypercall.h"
+#include "core/operation.h"
+#include "core/string.h"
+#include "mm/frame.h"
+
+static bool is_control_vm(const struct vm *vm)
+{
+	return vm->flags & AV_VM_FLAG_CONTROL;
+}
+
+/* x2 of a take: a name in the caller's memory, or none. */
+static int read_name(struct call *call, uint64_t address, char name[AV_NAME_SIZE])
+{
+	bool done;
+
+	memset(name, 0, AV_NAME_SIZE);
+	if (!address)
+		return AV_OK;
+	spin_lock(&call->caller->lock);
+	done = guest_read(call->caller, address, name, AV_NAME_SIZE);
+	spin_unlock(&call->caller->lock);
+	return done ? AV_OK : AV_E_BAD_ADDRESS;
+}
+
+static bool already_taken(struct call *call, uint64_t request_id)
+{
+	struct snapshot *found;
+
+	if (!request_id)
+		return false;
+	spin_lock(&call->target->lock);
+	found = snapshot_find_request(&call->target->mem, request_id);
+	if (found)
+		call->results[0] = found->id;
+	spin_unlock(&call->target->lock);
+	call->results[1] = AV_TAKE_FOUND;
+	return found;
+}
+
+int call_SNAPSHOT_TAKE(struct call *call)
+{
+	struct snapshot_facts facts;
+	struct operation_result result = {0};
+	bool self = call->target == call->caller;
+	int error;
+
+	if (is_control_vm(call->target))
+		return AV_E_DENIED;
+	if (call->args[3])
+		return AV_E_INVALID;
+	memset(&facts, 0, sizeof(facts));
+	error = read_name(call, call->args[1], facts.name);
+	if (error)
+		return error;
+	facts.request_id = call->args[2];
+	if (already_taken(call, facts.request_id))
+		return AV_OK;
+	call->results[1] = 0;
+	if (!call_operation_begin(call->vcpu))
+		return CALL_NO_RETURN;
+	error = operation_take(call->target, &facts, self ? call->vcpu : NULL, &result);
+	call_operation_end();
+	if (!error && self)
+		return CALL_NO_RETURN; /* written already: a restore shows the same registers */
+	call->results[0] = result.id;
+	call->results[1] = result.evicted;
+	call->results[2] = result.held_ns;
+	return error;
+}
+
+int call_SNAPSHOT_RESTORE(struct call *call)
+{
+	struct operation_result result = {0};
+	uint64_t flags = call->args[2];
+	int error;
+
+	if (is_control_vm(call->target))
+		return AV_E_DENIED;
+	if (flags & ~(uint64_t)(AV_RESTORE_PAUSED | AV_RESTORE_UNDO))
+		return AV_E_INVALID;
+	if (flags & AV_RESTORE_UNDO && !is_control_vm(call->caller))
+		return AV_E_DENIED;
+	if (!call_operation_begin(call->vcpu))
+		return CALL_NO_RETURN;
+	error = operation_restore(call->target, call->args[1], flags, &result);
+	call_operation_end();
+	if (!error && call->target == call->caller)
+		return CALL_NO_RETURN;
+	call->results[0] = result.id;
+	call->results[1] = result.generation | (result.undo_skipped ? AV_RESTORE_UNDO_SKIPPED : 0);
+	call->results[2] = result.held_ns;
+	return error;
+}
+
+int call_SNAPSHOT_DELETE(struct call *call)
+{
+	struct vm *vm = call->target;
+	struct snapshot *snapshot;
+	int error;
+
+	if (!call_operation_begin(call->vcpu))
+		return CALL_NO_RETURN;
+	spin_lock(&vm->lock);
+	snapshot = snapshot_find(&vm->mem, call->args[1]);
+	call->results[0] = snapshot ? snapshot->id : 0;
+	error = snapshot_delete(&vm->mem, call->args[1]);
+	/* A VM without frames waits for exactly this. */
+	while (!error && vm->state == AV_STATE_STARVED && !frame_available(&vm->mem.budget))
+		if (!vmem_reap(&vm->mem, 64))
+			break;
+	spin_unlock(&vm->lock);
+	if (!error) {
+		event_add(AV_EVENT_DELETE, vm->index, call->results[0], 0, NULL);
+		operation_feed(vm);
+	}
+	call_operation_end();
+	return error;
+}
+
+int call_SNAPSHOT_INFO(struct call *call)
+{
+	struct vm *vm = call->target;
+	struct av_snapshot_info info;
+	struct snapshot *snapshot;
+	uint64_t cursor = call->args[1], room = call->args[3];
+	bool done;
+
+	memset(&info, 0, sizeof(info));
+	spin_lock(&vm->lock);
+	snapshot = cursor >= AV_SNAPSHOT_NONE ? snapshot_find(&vm->mem, cursor) : snapshot_next(&vm->mem, cursor);
+	if (snapshot)
+		snapshot_info(&vm->mem, snapshot, &info);
+	spin_unlock(&vm->lock);
+	if (!snapshot)
+		return AV_E_NOT_FOUND;
+	spin_lock(&call->caller->lock);
+	done = guest_write(call->caller, call->args[2], &info, sizeof(info) < room ? sizeof(info) : room);
+	spin_unlock(&call->caller->lock);
+	call->results[0] = sizeof(info);
+	return done ? AV_OK : AV_E_BAD_ADDRESS;
+}
+
+int call_SNAPSHOT_SET(struct call *call)
+{
+	struct vm *vm = call->target;
+	uint64_t id = call->args[1];
+	char name[AV_NAME_SIZE];
+	int error = AV_E_INVALID;
+
+	if (call->args[4])
+		return AV_E_INVALID;
+	if (call->args[2] == AV_SNAPSHOT_SET_NAME) {
+		error = read_name(call, call->args[3], name);
+		if (error)
+			return error;
+		spin_lock(&vm->lock);
+		error = snapshot_rename(&vm->mem, id, name);
+		spin_unlock(&vm->lock);
+	} else if (call->args[2] == AV_SNAPSHOT_SET_PINNED && call->args[3] <= 1) {
+		spin_lock(&vm->lock);
+		error = snapshot_pin(&vm->mem, id, call->args[3]);
+		spin_unlock(&vm->lock);
+	}
+	call->results[0] = id;
+	return error;
+}
+
+int call_MEMORY_DRAIN(struct call *call)
+{
+	struct vm *vm = call->target;
+	bool more;
+
+	/* In slices: a long list must not keep this CPU; the instruction runs again while there is more. */
+	spin_lock(&vm->lock);
+	more = vmem_reap(&vm->mem, 256);
+	spin_unlock(&vm->lock);
+	if (more) {
+		call->vcpu->pc -= 4;
+		return CALL_NO_RETURN;
+	}
+	if (vm->state == AV_STATE_STARVED) {
+		if (!call_operation_begin(call->vcpu))
+			return CALL_NO_RETURN;
+		operation_feed(vm);
+		call_operation_end();
+	}
+	return AV_OK;
+}
+
+int call_AUDIT(struct call *call)
+{
+	struct vm *vm = call->target;
+	const char *why = "";
+	int error;
+
+	if (!call_operation_begin(call->vcpu))
+		return CALL_NO_RETURN;
+	spin_lock(&vm->lock);
+	error = vmem_audit(&vm->mem, &why);
+	call->results[0] = vm->mem.budget.used;
+	spin_unlock(&vm->lock);
+	call_operation_end();
+	if (error)
+		log_line("%s: audit: %s", vm->name, why);
+	return error;
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/* calls_vm.c - the info and VM calls of hypercalls.def. */
+#include "core/cpu.h"
+#include "core/bug.h"
+#include "core/event.h"
+#include "core/guest_copy.h"
+#include "core/hypercall.h"
+#include "core/log.h"
+#include "core/operation.h"
+#include "core/region.h"
+#include "core/sched.h"
+#include "core/string.h"
+#include "core/time.h"
+#include "core/watchdog.h"
+#include "arch/sysreg.h"
+#include "mm/frame.h"
+
+/* Copy a structure out: at most what the caller has room for; x1 says how much there is. */
+static int give(struct call *call, uint64_t address, uint64_t room, const void *from, size_t size)
+{
+	bool done;
+
+	spin_lock(&call->caller->lock);
+	done = guest_write(call->caller, address, from, size < room ? size : room);
+	spin_unlock(&call->caller->lock);
+	call->results[0] = size;
+	return done ? AV_OK : AV_E_BAD_ADDRESS;
+}
+
+int call_VERSION(struct call *call)
+{
+	call->results[0] = AV_ABI_MAJOR << 16 | AV_ABI_MINOR;
+	return AV_OK;
+}
+
+int call_FEATURES(struct call *call)
+{
+	call->results[0] = AV_FEATURE_SNAPSHOT | AV_FEATURE_REGION | (AV_DEBUG ? AV_FEATURE_DEBUG : 0);
+	return AV_OK;
+}
+
+int call_VM_INFO(struct call *call)
+{
+	struct vm *vm = call->target;
+	struct av_vm_info info;
+
+	memset(&info, 0, sizeof(info));
+	spin_lock(&vm->lock);
+	memcpy(info.name, vm->name, sizeof(info.name));
+	info.index = vm->index;
+	info.state = vm->state;
+	info.vcpu_count = vm->vcpu_count;
+	info.flags = vm->flags;
+	info.ram_base = vm->mem.ram_base;
+	info.ram_size = vm->mem.ram_size;
+	info.generation = vm->generation;
+	info.snapshot_count = vm->mem.snapshot_count;
+	info.base_id = vm->mem.base ? vm->mem.base->id : AV_SNAPSHOT_NONE;
+	info.frames_used = vm->mem.budget.used;
+	info.frames_budget = vm->mem.budget.limit;
+	info.ram_frames = vm->mem.ram_count;
+	info.dirty_frames = vm->mem.dirty_count;
+	info.uptime_ns = ticks_to_ns(vm_counter(vm));
+	info.restart_count = vm->restart_count;
+	if (vm->state == AV_STATE_CRASHED) {
+		info.crash_pc = vm->crash_pc;
+		info.crash_esr = vm->crash_esr;
+		info.crash_far = vm->crash_far;
+		info.crash_word = vm->crash_word;
+		memcpy(info.crash_reason, vm->crash_reason, sizeof(info.crash_reason));
+	}
+	info.vcpu_cpu0 = vm->vcpus[0].cpu->id;
+	spin_unlock(&vm->lock);
+	return give(call, call->args[1], call->args[2], &info, sizeof(info));
+}
+
+int call_VM_STATS(struct call *call)
+{
+	struct vm *vm = call->target;
+	struct av_vm_stats stats;
+
+	spin_lock(&vm->lock);
+	stats = vm->stats;
+	stats.cpu_ns = ticks_to_ns(vm->cpu_ticks);
+	stats.tlbi_local = vm->mem.stats.tlbi_local;
+	stats.tlbi_broadcast = vm->mem.stats.tlbi_broadcast;
+	stats.pages_copied = vm->mem.stats.pages_copied;
+	stats.pages_zeroed = vm->mem.stats.pages_zeroed;
+	stats.nodes_copied = vm->mem.stats.nodes_copied;
+	stats.cache_syncs = vm->mem.stats.cache_syncs;
+	stats.evictions = vm->mem.stats.evictions;
+	spin_unlock(&vm->lock);
+	return give(call, call->args[1], call->args[2], &stats, sizeof(stats));
+}
+
+int call_MACHINE_INFO(struct call *call)
+{
+	struct av_machine_info info = {
+		.frames_total = frame_total(),
+		.frames_free = frame_free_count(),
+		.counter_hz = counter_hz,
+		.uptime_ns = time_ns(),
+		.cpu_count = cpu_count,
+		.vm_count = vm_count,
+		.region_count = region_count,
+		.debug_build = AV_DEBUG,
+		.control_restarts = watchdog_restarts,
+		.event_next = event_next(),
+		.log_next = log_next(),
+	};
+
+	return give(call, call->args[0], call->args[1], &info, sizeof(info));
+}
+
+int call_IDENTITY(struct call *call)
+{
+	struct vm *vm = call->caller;
+
+	call->results[0] = vm->identity[0];
+	call->results[1] = vm->identity[1];
+	call->results[2] = vm->generation;
+	return AV_OK;
+}
+
+/* --- VM */
+
+static bool is_control(const struct call *call)
+{
+	return call->target->flags & AV_VM_FLAG_CONTROL;
+}
+
+static int change(struct call *call, int (*operation)(struct vm *vm))
+{
+	int error;
+
+	if (is_control(call))
+		return AV_E_DENIED;
+	if (!call_operation_begin(call->vcpu))
+		return CALL_NO_RETURN;
+	error = operation(call->target);
+	call_operation_end();
+	call->results[0] = call->target->state;
+	return error;
+}
+
+int call_VM_PAUSE(struct call *call)
+{
+	return change(call, operation_pause);
+}
+
+int call_VM_RESUME(struct call *call)
+{
+	return change(call, operation_resume);
+}
+
+int call_VM_STOP(struct call *call)
+{
+	return change(call, operation_stop);
+}
+
+static int from_boot(struct call *call, int (*operation)(struct vm *, uint64_t, struct operation_result *))
+{
+	struct operation_result result = {0};
+	int error;
+
+	if (call->args[1] & ~(uint64_t)AV_RESTORE_PAUSED)
+		return AV_E_INVALID;
+	if (is_control(call))
+		return AV_E_DENIED;
+	if (!call_operation_begin(call->vcpu))
+		return CALL_NO_RETURN;
+	error = operation(call->target, call->args[1], &result);
+	call_operation_end();
+	if (!error && call->target == call->caller)
+		return CALL_NO_RETURN;
+	call->results[0] = result.generation;
+	call->results[1] = call->target->state;
+	return error;
+}
+
+int call_VM_RESTART(struct call *call)
+{
+	return from_boot(call, operation_restart);
+}
+
+int call_VM_START(struct call *call)
+{
+	return from_boot(call, operation_start);
+}
+
+int call_VM_CRASH(struct call *call)
+{
+	char reason[64];
+	int error;
+
+	if (is_control(call) && call->target != call->caller)
+		return AV_E_DENIED;
+	if (!call_operation_begin(call->vcpu))
+		return CALL_NO_RETURN;
+	format(reason, sizeof(reason), "asked for by %s, code 0x%lx",
+	       call->target == call->caller ? "itself" : "control", call->args[1]);
+	error = operation_crash(call->target, reason);
+	call_operation_end();
+	return error;
+}
+
+int call_VM_YIELD(struct call *call)
+{
+	(void)call;
+	sched_yield();
+	return AV_OK;
+}
+
+/* --- regions */
+
+int call_REGION_INFO(struct call *call)
+{
+	struct av_region_info info;
+	int error = region_describe(call->caller, call->args[0], &info);
+
+	return error ? error : give(call, call->args[1], call->args[2], &info, sizeof(info));
+}
+
+/* --- events, log, print */
+
+int call_EVENT_READ(struct call *call)
+{
+	struct av_event events[16];
+	uint64_t sequence = call->args[0], address = call->args[1], room = call->args[2], next = sequence,
+		 lost = 0, written = 0;
+
+	if (room % sizeof(struct av_event) || !room)
+		return AV_E_INVALID;
+	for (room /= sizeof(struct av_event); room;) {
+		uint64_t gap;
+		unsigned want = room < ARRAY_SIZE(events) ? (unsigned)room : ARRAY_SIZE(events);
+		unsigned count = event_read(next, events, want, &next, &gap);
+		uint64_t size;
+
+		if (!written)
+			lost = gap;
+		if (!count)
+			break;
+		if (give(call, address, ~0UL, events, count * sizeof(events[0])))
+			return AV_E_BAD_ADDRESS;
+		size = count * sizeof(events[0]);
+		address += size;
+		written += count;
+		room -= count;
+	}
+	call->results[0] = written;
+	call->results[1] = next;
+	call->results[2] = lost;
+	return AV_OK;
+}
+
+int call_LOG_READ(struct call *call)
+{
+	char text[1024];
+	uint64_t first, room = call->args[2];
+	size_t count = log_read(call->args[0], text, room < sizeof(text) ? room : sizeof(text), &first);
+	int error = give(call, call->args[1], count, text, count);
+
+	call->results[0] = count;
+	call->results[1] = first;
+	return error;
+}
+
+int call_PRINT(struct call *call)
+{
+	char text[257];
+	uint64_t size = call->args[1];
+	bool done;
+
+	if (size >= sizeof(text))
+		return AV_E_INVALID;
+	spin_lock(&call->caller->lock);
+	done = guest_read(call->caller, call->args[0], text, size);
+	spin_unlock(&call->caller->lock);
+	if (!done)
+		return AV_E_BAD_ADDRESS;
+	for (uint64_t i = 0; i < size; i++)
+		if (text[i] < 0x20 || text[i] > 0x7e)
+			text[i] = '.';
+	text[size] = '\0';
+	log_vm(call->caller, "print: %s", text);
+	return AV_OK;
+}
+
+int call_TEST_HOOK(struct call *call)
+{
+	if (!AV_DEBUG)
+		return AV_E_NOT_SUPPORTED;
+	if (call->args[1])
+		return AV_E_INVALID;
+	switch (call->args[0]) {
+	case AV_HOOK_NONE:
+	case AV_HOOK_AGENT_CRASH:
+		return AV_OK;
+	case AV_HOOK_BUG:
+		/* The end of the whole machine: only the control VM may ask for it. */
+		if (!(call->caller->flags & AV_VM_FLAG_CONTROL))
+			return AV_E_DENIED;
+		BUG("asked for by TEST_HOOK");
+	default:
+		return AV_E_INVALID;
+	}
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* devices.c - a VM's devices on their lines, addresses and host ports. Never blocks on the host: a full port keeps or drops. */
+#include "core/devices.h"
+#include "core/event.h"
+#include "core/guest_copy.h"
+#include "core/sched.h"
+#include "core/time.h"
+#include "core/vcpu.h"
+#include "drivers/gicv3.h"
+#include "drivers/virtio_serial.h"
+#include "platform/qemu-virt/platform.h"
+
+#define OUTPUT_CAP_PER_SECOND (1024 * 1024)
+#define INPUT_CHUNK 256
+
+/* --- lines */
+
+static void uart_line(void *ctx, bool level)
+{
+	struct vm *vm = ctx;
+
+	vgic_set_line(&vm->gic, 0, PLAT_UART_INTID, level);
+}
+
+static void console_line(void *ctx, bool level)
+{
+	struct vm *vm = ctx;
+
+	vgic_set_line(&vm->gic, 0, PLAT_VIRTIO_INTID(PLAT_CONSOLE_SLOT), level);
+}
+
+/* --- output */
+
+void devices_console_out(struct vm *vm, unsigned port, const uint8_t *bytes, size_t size)
+{
+	uint64_t second = counter_now() / counter_hz;
+	size_t room, taken;
+
+	if (vm->output_window != second) {
+		vm->output_window = second;
+		vm->output_bytes = 0;
+	}
+	room = OUTPUT_CAP_PER_SECOND - vm->output_bytes;
+	taken = size < room ? size : room;
+	if (port)
+		taken = virtio_serial_write(port, bytes, taken);
+	vm->output_bytes += taken;
+	vm->stats.console_bytes += taken;
+	vm->stats.console_dropped += size - taken;
+}
+
+static void uart_out(void *ctx, uint8_t byte)
+{
+	struct vm *vm = ctx;
+
+	devices_console_out(vm, vm->port_console, &byte, 1);
+	if (byte == '\n')
+		virtio_serial_flush(vm->port_console);
+}
+
+static size_t console_out(void *ctx, unsigned port, const uint8_t *bytes, size_t size)
+{
+	struct vm *vm = ctx;
+
+	if (port == 0) {
+		devices_console_out(vm, vm->port_hvc0, bytes, size);
+		virtio_serial_flush(vm->port_hvc0);
+		return size;
+	}
+	if (!vm->port_agent)
+		return size;
+	/* Nobody connected: as with a port that is closed, bytes go nowhere. */
+	if (!virtio_serial_host_open(vm->port_agent))
+		return size;
+	size = virtio_serial_write(vm->port_agent, bytes, size);
+	virtio_serial_flush(vm->port_agent);
+	return size;
+}
+
+void devices_flush_output(struct vm *vm)
+{
+	virtio_serial_flush(vm->port_console);
+	virtio_serial_flush(vm->port_hvc0);
+}
+
+/* --- input */
+
+static void uart_feed(struct vm *vm)
+{
+	uint8_t bytes[VPL011_FIFO_SIZE];
+	size_t room;
+
+	while (vm->port_console && (room = vpl011_room(&vm->uart)) > 0) {
+		size_t size = virtio_serial_peek(vm->port_console, bytes, room);
+
+		if (!size)
+			break;
+		virtio_serial_consume(vm->port_console, vpl011_input(&vm->uart, bytes, size));
+	}
+}
+
+static void port_feed(struct vm *vm, unsigned guest_port, unsigned host_port)
+{
+	uint8_t bytes[INPUT_CHUNK];
+	size_t size, taken;
+
+	while (host_port && (size = virtio_serial_peek(host_port, bytes, sizeof(bytes))) > 0) {
+		taken = vconsole_input(&vm->console, guest_port, bytes, size);
+		if (!taken)
+			break;
+		virtio_serial_consume(host_port, taken);
+	}
+}
+
+static void console_room(void *ctx, unsigned port)
+{
+	struct vm *vm = ctx;
+
+	port_feed(vm, port, port ? vm->port_agent : vm->port_hvc0);
+}
+
+void devices_drop_input(struct vm *vm)
+{
+	uint64_t dropped = 0;
+
+	dropped += virtio_serial_drop(vm->port_console);
+	dropped += virtio_serial_drop(vm->port_hvc0);
+	dropped += virtio_serial_drop(vm->port_agent);
+	vm->stats.input_dropped += dropped;
+	if (dropped)
+		event_add(AV_EVENT_INPUT_DROPPED, vm->index, dropped, 0, NULL);
+}
+
+void devices_serve(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+	uint32_t requests = __atomic_exchange_n(&vcpu->requests, 0, __ATOMIC_ACQUIRE);
+
+	spin_lock(&vm->lock);
+	if (requests & REQUEST_RESTORED)
+		vconsole_after_restore(&vm->console);
+	if (requests & (REQUEST_INPUT | REQUEST_RESTORED)) {
+		if (vm->port_agent)
+			vconsole_host_open(&vm->console, 1, virtio_serial_host_open(vm->port_agent));
+		uart_feed(vm);
+		port_feed(vm, 0, vm->port_hvc0);
+		port_feed(vm, 1, vm->port_agent);
+	}
+	if (requests & REQUEST_OUTPUT)
+		vconsole_kick_tx(&vm->console, 1);
+	if (vconsole_has_work(&vm->console) && vconsole_work(&vm->console))
+		__atomic_or_fetch(&vcpu->requests, REQUEST_DEVICE, __ATOMIC_RELEASE);
+	vcpu_forward_kicks(vcpu);
+	spin_unlock(&vm->lock);
+}
+
+/* --- addresses */
+
+static bool gic_access(struct vcpu *vcpu, enum vgic_frame frame, uint64_t offset, unsigned size, bool write,
+		       uint64_t *value)
+{
+	struct vm *vm = vcpu->vm;
+	bool there;
+
+	if (vgic_mmio_wants_fold(frame, offset, write))
+		vcpu_fold_interrupts(vcpu);
+	there = vgic_mmio(&vm->gic, vcpu->index, frame, offset, size, write, value);
+	if (write) {
+		if (vgic_take_hw_release(&vm->gic, vcpu->index))
+			gicv3_ppi_set_active(PLAT_PPI_VIRT_TIMER, false);
+		vcpu_forward_kicks(vcpu);
+	}
+	return there;
+}
+
+bool devices_mmio(struct vcpu *vcpu, uint64_t address, unsigned size, bool write, uint64_t *value)
+{
+	struct vm *vm = vcpu->vm;
+	bool there = true;
+
+	spin_lock(&vm->lock);
+	if (address - PLAT_GICD < PLAT_GICD_SIZE) {
+		there = gic_access(vcpu, VGIC_DIST, address - PLAT_GICD, size, write, value);
+	} else if (address - PLAT_GICR < (uint64_t)PLAT_GICR_STRIDE * AV_VCPU_MAX) {
+		there = gic_access(vcpu, VGIC_REDIST, address - PLAT_GICR, size, write, value);
+	} else if (address - PLAT_UART < PLAT_UART_SIZE) {
+		vpl011_mmio(&vm->uart, address - PLAT_UART, size, write, value);
+		if (!write && address == PLAT_UART)
+			uart_feed(vm);
+	} else if (address - PLAT_VIRTIO < PLAT_VIRTIO_STRIDE * PLAT_VIRTIO_COUNT) {
+		uint64_t slot = (address - PLAT_VIRTIO) / PLAT_VIRTIO_STRIDE;
+		uint64_t offset = (address - PLAT_VIRTIO) % PLAT_VIRTIO_STRIDE;
+
+		if (slot == PLAT_CONSOLE_SLOT)
+			vconsole_mmio(&vm->console, offset, size, write, value);
+		else
+			virtio_mmio_empty(offset, size, write, value);
+		if (vconsole_has_work(&vm->console))
+			__atomic_or_fetch(&vcpu->requests, REQUEST_DEVICE, __ATOMIC_RELEASE);
+	} else {
+		there = false;
+	}
+	spin_unlock(&vm->lock);
+	return there;
+}
+
+/* --- background */
+
+bool devices_housekeeping(void)
+{
+	bool more = false;
+
+	for (unsigned i = 0; i < vm_count; i++) {
+		struct vm *vm = vms[i];
+
+		if (!vm->mem.reap_first && vm->mem.budget.cached < 64)
+			continue;
+		if (!spin_trylock(&vm->lock))
+			continue;
+		more |= vmem_reap(&vm->mem, 64);
+		spin_unlock(&vm->lock);
+	}
+	return more;
+}
+
+static const struct vconsole_ops console_ops = {
+	.out = console_out,
+	.room = console_room,
+	.line = console_line,
+};
+
+void devices_init(struct vm *vm)
+{
+	const char *name = vm->flags & AV_VM_FLAG_CONTROL ? "org.avisor.control" : "org.avisor.agent";
+
+	vgic_init(&vm->gic, vm->vcpu_count);
+	vgic_set_hw(&vm->gic, PLAT_PPI_VIRT_TIMER);
+	vpl011_init(&vm->uart, vm, uart_out, uart_line);
+	vconsole_init(&vm->console, guest_memory_of(vm), &console_ops, vm, name);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* event.c - the event ring. A leaf lock; never waits for a reader. */
+#include "core/event.h"
+#include "arch/lock.h"
+#include "core/string.h"
+#include "core/time.h"
+
+#define EVENT_RING 1024
+
+static struct av_event ring[EVENT_RING];
+static uint64_t next_sequence = 1;
+static struct spinlock lock;
+
+void event_add(enum av_event_kind kind, uint32_t vm, uint64_t a, uint64_t b, const char *text)
+{
+	struct av_event *event;
+
+	spin_lock(&lock);
+	event = &ring[next_sequence % EVENT_RING];
+	memset(event, 0, sizeof(*event));
+	event->sequence = next_sequence++;
+	event->time_ns = time_ns();
+	event->kind = kind;
+	event->vm = vm;
+	event->a = a;
+	event->b = b;
+	if (text)
+		memcpy(event->text, text, strnlen(text, sizeof(event->text) - 1));
+	spin_unlock(&lock);
+}
+
+unsigned event_read(uint64_t sequence, struct av_event *to, unsigned count, uint64_t *next, uint64_t *lost)
+{
+	unsigned done = 0;
+	uint64_t oldest;
+
+	spin_lock(&lock);
+	oldest = next_sequence > EVENT_RING ? next_sequence - EVENT_RING : 1;
+	if (sequence == 0)
+		sequence = 1;
+	*lost = sequence < oldest ? oldest - sequence : 0;
+	if (sequence < oldest)
+		sequence = oldest;
+	for (; done < count && sequence < next_sequence; sequence++)
+		to[done++] = ring[sequence % EVENT_RING];
+	*next = sequence;
+	spin_unlock(&lock);
+	return done;
+}
+
+uint64_t event_next(void)
+{
+	return next_sequence;
+}

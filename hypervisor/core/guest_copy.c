@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* guest_copy.c - page-wise copies into and out of a VM's memory. Never follows a guest pointer it has not checked. */
+#include "core/guest_copy.h"
+#include "arch/sysreg.h"
+#include "core/string.h"
+
+static bool copy(struct vm *vm, uint64_t address, void *host, size_t size, bool write)
+{
+	uint8_t *bytes = host;
+
+	while (size) {
+		uint64_t offset = address & PAGE_MASK;
+		size_t part = size < PAGE_SIZE - offset ? size : PAGE_SIZE - offset;
+		uint8_t *page = vmem_host_access(&vm->mem, ipa(address), write);
+
+		if (!page)
+			return false;
+		page = (uint8_t *)((uintptr_t)page & ~PAGE_MASK);
+		if (write)
+			memcpy(page + offset, bytes, part);
+		else
+			memcpy(bytes, page + offset, part);
+		bytes += part;
+		size -= part;
+		if (!sum_fits(address, part, &address) && size)
+			return false;
+	}
+	return true;
+}
+
+bool guest_read(struct vm *vm, uint64_t address, void *to, size_t size)
+{
+	return copy(vm, address, to, size, false);
+}
+
+bool guest_write(struct vm *vm, uint64_t address, const void *from, size_t size)
+{
+	return copy(vm, address, (void *)(uintptr_t)from, size, true);
+}
+
+static bool read_callback(void *ctx, uint64_t address, void *to, size_t size)
+{
+	return guest_read(ctx, address, to, size);
+}
+
+static bool write_callback(void *ctx, uint64_t address, const void *from, size_t size)
+{
+	return guest_write(ctx, address, from, size);
+}
+
+struct guest_memory guest_memory_of(struct vm *vm)
+{
+	return (struct guest_memory){.ctx = vm, .read = read_callback, .write = write_callback};
+}
+
+bool guest_translate(uint64_t va, bool write, uint64_t *address)
+{
+	uint64_t saved = sysreg_read(par_el1), result;
+
+	if (write)
+		__asm__ volatile("at s1e1w, %0" ::"r"(va));
+	else
+		__asm__ volatile("at s1e1r, %0" ::"r"(va));
+	isb();
+	result = sysreg_read(par_el1);
+	sysreg_write(par_el1, saved);
+	if (result & 1)
+		return false;
+	*address = (result & 0x0000fffffffff000UL) | (va & PAGE_MASK);
+	return true;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hypercall.c - decoding: number, arity, privilege, target. Everything is checked here or in the handler before anything
+ * changes. Knows nothing of what a call does.
+ */
+#include "core/hypercall.h"
+#include "arch/sysreg.h"
+#include "core/guest_copy.h"
+#include "core/log.h"
+#include "core/operation.h"
+#include "core/psci.h"
+#include "core/sched.h"
+#include "core/string.h"
+
+enum privilege { SELF, ANY, CALLER, CONTROL, OTHER };
+
+struct entry {
+	call_handler *handler;
+	uint8_t arity;
+	uint8_t privilege;
+};
+
+static const struct entry entries[256] = {
+#define AV_HVC(name, number, arity_, privilege_) \
+	[number] = {.handler = call_##name, .arity = (arity_), .privilege = (privilege_)},
+#include <avisor/hypercalls.def>
+#undef AV_HVC
+};
+
+bool call_operation_begin(struct vcpu *vcpu)
+{
+	if (spin_trylock(&op_lock))
+		return true;
+	vcpu->pc -= 4;
+	sched_yield();
+	return false;
+}
+
+void call_operation_end(void)
+{
+	spin_unlock(&op_lock);
+}
+
+/* Who the call is about, or why not. */
+static int find_target(struct call *call, unsigned privilege)
+{
+	bool control = call->caller->flags & AV_VM_FLAG_CONTROL;
+
+	if (privilege == ANY || privilege == CALLER)
+		return AV_OK;
+	if (privilege == CONTROL)
+		return control ? AV_OK : AV_E_DENIED;
+	if (call->args[0] == AV_VM_SELF) {
+		call->target = call->caller;
+	} else {
+		if (!control && call->args[0] != call->caller->index)
+			return AV_E_DENIED;
+		if (call->args[0] >= vm_count)
+			return AV_E_NOT_FOUND;
+		call->target = vms[call->args[0]];
+	}
+	if (privilege == OTHER && !control)
+		return AV_E_DENIED;
+	return AV_OK;
+}
+
+static int decode(struct call *call, uint64_t number)
+{
+	const struct entry *entry;
+	int error;
+
+	if (number >= ARRAY_SIZE(entries) || !entries[number].handler)
+		return AV_E_NOT_SUPPORTED;
+	entry = &entries[number];
+	for (unsigned i = 0; i < 6; i++) {
+		call->args[i] = call->vcpu->x[1 + i];
+		if (i >= entry->arity && call->args[i])
+			return AV_E_INVALID;
+	}
+	error = find_target(call, entry->privilege);
+	return error ? error : entry->handler(call);
+}
+
+static void vendor_call(struct vcpu *vcpu, uint64_t number)
+{
+	struct call call = {.vcpu = vcpu, .caller = vcpu->vm};
+	int status = decode(&call, number);
+
+	if (status == CALL_NO_RETURN)
+		return;
+	vcpu->x[0] = (uint64_t)(int64_t)status;
+	for (unsigned i = 0; i < 3; i++)
+		vcpu->x[1 + i] = call.results[i];
+}
+
+void hypercall(struct vcpu *vcpu)
+{
+	uint32_t function = (uint32_t)vcpu->x[0];
+
+	if ((function & 0xffff0000) == AV_SMCCC_BASE) {
+		vendor_call(vcpu, function & 0xffff);
+		return;
+	}
+	switch (function) {
+	case AV_SMCCC_CALL_UID:
+		vcpu->x[0] = AV_UID_0;
+		vcpu->x[1] = AV_UID_1;
+		vcpu->x[2] = AV_UID_2;
+		vcpu->x[3] = AV_UID_3;
+		return;
+	case AV_SMCCC_REVISION:
+		vcpu->x[0] = AV_ABI_MAJOR;
+		vcpu->x[1] = AV_ABI_MINOR;
+		return;
+	default:
+		psci_hvc(vcpu);
+	}
+}
+
+/* --- the original Avisor's immediates */
+
+static void original_checkpoint(struct vcpu *vcpu)
+{
+	struct snapshot_facts facts;
+	struct operation_result result = {0};
+	int error;
+
+	if (!call_operation_begin(vcpu))
+		return;
+	memset(&facts, 0, sizeof(facts));
+	error = operation_take(vcpu->vm, &facts, NULL, &result);
+	call_operation_end();
+	if (error)
+		log_vm(vcpu->vm, "checkpoint failed: error %d", error);
+	else
+		log_vm(vcpu->vm, "checkpoint: ID=%lu", result.id);
+}
+
+static void original_restore(struct vcpu *vcpu)
+{
+	struct operation_result result = {0};
+	uint64_t id = vcpu->x[0];
+	int error = AV_E_NOT_FOUND;
+
+	if (!call_operation_begin(vcpu))
+		return;
+	/* -1 is the latest; the other names of abi/ are not numbers of snapshots here. */
+	if (id == AV_SNAPSHOT_LATEST || id < AV_SNAPSHOT_NONE)
+		error = operation_restore(vcpu->vm, id, 0, &result);
+	call_operation_end();
+	if (error == AV_E_NOT_FOUND)
+		log_vm(vcpu->vm, "restore: invalid snapshot id %ld", (long)id);
+	else
+		log_vm(vcpu->vm, "restore: ID=%lu", result.id);
+}
+
+static void original_print(struct vcpu *vcpu)
+{
+	char text[512];
+	uint64_t va = vcpu->x[0], address = 0;
+	const char *refused = "no end within 512 bytes";
+
+	spin_lock(&vcpu->vm->lock);
+	for (size_t i = 0; i < sizeof(text); i++, va++, address++) {
+		if ((i == 0 || !(va & PAGE_MASK)) && !guest_translate(va, false, &address)) {
+			refused = i ? "it runs into a page that is not there" : "bad pointer";
+			break;
+		}
+		if (!guest_read(vcpu->vm, address, &text[i], 1)) {
+			refused = i ? "it runs into a page that is not there" : "bad pointer";
+			break;
+		}
+		if (!text[i]) {
+			refused = NULL;
+			break;
+		}
+		if (text[i] < 0x20 || text[i] > 0x7e)
+			text[i] = '.';
+	}
+	spin_unlock(&vcpu->vm->lock);
+	if (refused)
+		log_vm(vcpu->vm, "print refused: %s (0x%lx)", refused, vcpu->x[0]);
+	else
+		log_vm(vcpu->vm, "print: %s", text);
+}
+
+static void original_restart(struct vcpu *vcpu)
+{
+	struct operation_result result = {0};
+
+	if (!call_operation_begin(vcpu))
+		return;
+	operation_restart(vcpu->vm, 0, &result);
+	call_operation_end();
+}
+
+void hypercall_immediate(struct vcpu *vcpu, unsigned immediate)
+{
+	struct vm *vm = vcpu->vm;
+
+	if (vm->flags & AV_VM_FLAG_CONTROL && immediate <= AV_IMM_RESTART && immediate != AV_IMM_PRINT)
+		return; /* the control VM has no snapshots */
+	switch (immediate) {
+	case AV_IMM_CHECKPOINT:
+		original_checkpoint(vcpu);
+		break;
+	case AV_IMM_RESTORE:
+		original_restore(vcpu);
+		break;
+	case AV_IMM_PRINT:
+		original_print(vcpu);
+		break;
+	case AV_IMM_RESTART:
+		original_restart(vcpu);
+		break;
+	default:
+		if (!vm->stats.unknown_hvc++)
+			log_vm(vm, "unknown hvc #%u: ignored (logged once)", immediate);
+	}
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* hypercall.h - calls of guests, by number and by immediate. abi/README.md says what each does and which errors it has. */
+#pragma once
+#include "core/vm.h"
+
+/* hvc #0: SMCCC. ELR is behind the instruction. */
+void hypercall(struct vcpu *vcpu);
+
+/* hvc #1..: the original Avisor's; x0..x30 preserved. */
+void hypercall_immediate(struct vcpu *vcpu, unsigned immediate);
+
+/* One vendor call being served. */
+struct call {
+	struct vcpu *vcpu;
+	struct vm *caller;
+	struct vm *target;    /* x1, for calls that have one */
+	uint64_t args[6];     /* x1..x6 */
+	uint64_t results[3];  /* x1..x3 */
+};
+
+/* Not an AV_E_*: the registers are not to be written (they were replaced, or the instruction runs again). */
+#define CALL_NO_RETURN 1
+
+typedef int call_handler(struct call *call);
+
+/* The handlers, one for each line of hypercalls.def. */
+#define AV_HVC(name, number, arity, privilege) call_handler call_##name;
+#include <avisor/hypercalls.def>
+#undef AV_HVC
+
+/* Try for op_lock; when it is not to be had, the instruction runs again after others had their turn. */
+bool call_operation_begin(struct vcpu *vcpu);
+void call_operation_end(void);

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* operation.c - whole-VM operations. Each one holds the VM, prepares, commits, releases; only the commit changes anything. */
+#include "core/operation.h"
+#include "core/bug.h"
+#include "core/devices.h"
+#include "core/event.h"
+#include "core/log.h"
+#include "core/sched.h"
+#include "core/string.h"
+#include "core/time.h"
+#include "core/vcpu.h"
+
+#define RESET_LIMIT 10
+#define RESET_WINDOW_NS 10000000000u
+
+static void present_facts(const struct vm *vm, struct snapshot_facts *facts)
+{
+	memset(facts, 0, sizeof(*facts));
+	facts->taken_ns = time_ns();
+	facts->vm_time_ns = ticks_to_ns(vm_counter(vm));
+	facts->state = vm->state;
+}
+
+int operation_take(struct vm *vm, const struct snapshot_facts *wanted, struct vcpu *caller,
+		   struct operation_result *result)
+{
+	struct snapshot_facts facts;
+	struct snapshot *prepared;
+	uint64_t start = counter_now(), evictions = vm->mem.stats.evictions;
+	int error;
+
+	vm_hold(vm);
+	spin_lock(&vm->lock);
+	present_facts(vm, &facts);
+	facts.request_id = wanted->request_id;
+	memcpy(facts.name, wanted->name, sizeof(facts.name));
+	error = snapshot_take_prepare(&vm->mem, &facts, &prepared);
+	if (!error) {
+		if (caller) {
+			/* What this instruction returns, now and after every restore: then with x2 = generation. */
+			caller->x[0] = AV_OK;
+			caller->x[1] = vm->mem.next_id;
+			caller->x[2] = 0;
+			caller->x[3] = 0;
+			caller->two_timelines = 1;
+		}
+		result->id = snapshot_take_commit(&vm->mem, prepared);
+		if (caller) {
+			BUG_ON(caller->x[1] != result->id);
+			caller->two_timelines = 0;
+		}
+		event_add(AV_EVENT_TAKE, vm->index, result->id, 0, facts.name);
+	}
+	result->evicted = vm->mem.stats.evictions - evictions;
+	spin_unlock(&vm->lock);
+	vm_release(vm);
+	result->held_ns = ticks_to_ns(counter_now() - start);
+	return error;
+}
+
+/* After the state parts are loaded: what a restore does besides. VM held and locked. */
+static void restored(struct vm *vm, uint32_t state)
+{
+	vm->crash_reason[0] = '\0';
+	vm_new_identity(vm);
+	for (unsigned i = 0; i < vm->vcpu_count; i++)
+		if (vm->vcpus[i].two_timelines) {
+			vm->vcpus[i].two_timelines = 0;
+			vm->vcpus[i].x[2] = vm->generation;
+		}
+	vm_set_state(vm, state);
+	devices_drop_input(vm);
+	__atomic_or_fetch(&vm->vcpus[0].requests, REQUEST_RESTORED, __ATOMIC_RELEASE);
+}
+
+static int restore(struct vm *vm, uint64_t id, uint64_t flags, enum av_event_kind event,
+		   struct operation_result *result)
+{
+	struct snapshot_facts present, was;
+	struct snapshot_restore plan;
+	uint64_t start = counter_now();
+	uint32_t state;
+	int error;
+
+	vm_hold(vm);
+	spin_lock(&vm->lock);
+	present_facts(vm, &present);
+	error = snapshot_restore_prepare(&vm->mem, id, flags & AV_RESTORE_UNDO, &present, &plan);
+	if (!error) {
+		result->id = plan.target->id;
+		result->undo_skipped = plan.undo_skipped;
+		snapshot_restore_commit(&vm->mem, &plan, &was);
+		state = flags & AV_RESTORE_PAUSED ? AV_STATE_PAUSED : AV_STATE_RUNNING;
+		if (result->id == AV_SNAPSHOT_UNDO)
+			state = was.state;
+		restored(vm, state);
+		result->generation = vm->generation;
+		event_add(event, vm->index, result->id, vm->generation, NULL);
+		if (plan.undo_skipped)
+			event_add(AV_EVENT_UNDO_SKIPPED, vm->index, 0, 0, NULL);
+	}
+	spin_unlock(&vm->lock);
+	vm_release(vm);
+	result->held_ns = ticks_to_ns(counter_now() - start);
+	return error;
+}
+
+int operation_restore(struct vm *vm, uint64_t id, uint64_t flags, struct operation_result *result)
+{
+	return restore(vm, id, flags, AV_EVENT_RESTORE, result);
+}
+
+int operation_restart(struct vm *vm, uint64_t flags, struct operation_result *result)
+{
+	int error = restore(vm, AV_SNAPSHOT_BOOT, flags, AV_EVENT_RESTART, result);
+
+	if (!error) {
+		vm->restart_count++;
+		log_vm(vm, "restarted");
+	}
+	return error;
+}
+
+int operation_start(struct vm *vm, uint64_t flags, struct operation_result *result)
+{
+	if (vm->state != AV_STATE_STOPPED && vm->state != AV_STATE_CRASHED)
+		return AV_E_WRONG_STATE;
+	return restore(vm, AV_SNAPSHOT_BOOT, flags, AV_EVENT_RESTORE, result);
+}
+
+static int change_state(struct vm *vm, uint32_t allowed, uint32_t state)
+{
+	int error = AV_E_WRONG_STATE;
+
+	vm_hold(vm);
+	if (1u << vm->state & allowed) {
+		vm_set_state(vm, state);
+		error = AV_OK;
+	}
+	vm_release(vm);
+	return error;
+}
+
+int operation_pause(struct vm *vm)
+{
+	return change_state(vm, 1u << AV_STATE_RUNNING, AV_STATE_PAUSED);
+}
+
+int operation_resume(struct vm *vm)
+{
+	return change_state(vm, 1u << AV_STATE_PAUSED, AV_STATE_RUNNING);
+}
+
+int operation_stop(struct vm *vm)
+{
+	return change_state(vm, 1u << AV_STATE_RUNNING | 1u << AV_STATE_PAUSED | 1u << AV_STATE_STARVED |
+					1u << AV_STATE_CRASHED,
+			    AV_STATE_STOPPED);
+}
+
+int operation_crash(struct vm *vm, const char *reason)
+{
+	vm_hold(vm);
+	if (vm->state == AV_STATE_CRASHED || vm->state == AV_STATE_STOPPED) {
+		vm_release(vm);
+		return AV_E_WRONG_STATE;
+	}
+	vm_crash(&vm->vcpus[0], reason, 0);
+	vm_release(vm);
+	return AV_OK;
+}
+
+void operation_reset(struct vm *vm)
+{
+	struct operation_result result = {0};
+	uint64_t now = counter_now();
+	uint64_t *oldest = &vm->reset_times[vm->reset_next % RESET_LIMIT];
+
+	if (vm->reset_next >= RESET_LIMIT && now - *oldest < ns_to_ticks(RESET_WINDOW_NS)) {
+		vm->reset_next = 0;
+		vm_crash(&vm->vcpus[0], "reset loop: 10 resets in 10 s", 0);
+		return;
+	}
+	*oldest = now;
+	vm->reset_next++;
+	BUG_ON(operation_restart(vm, 0, &result));
+}
+
+void operation_restart_control(struct vm *vm)
+{
+	struct operation_result result = {0};
+
+	BUG_ON(operation_restart(vm, 0, &result));
+}
+
+void operation_feed(struct vm *vm)
+{
+	if (vm->state != AV_STATE_STARVED || !frame_available(&vm->mem.budget))
+		return;
+	vm_hold(vm);
+	if (vm->state == AV_STATE_STARVED)
+		vm_set_state(vm, AV_STATE_RUNNING);
+	vm_release(vm);
+}

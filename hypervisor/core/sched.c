@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sched.c - run queues, time slices, idling. A queue entry means "look at this vCPU", not "it can run": what it can is
+ * decided when it is looked at, on its own CPU. Never runs a vCPU whose VM is held.
+ */
+#include "core/sched.h"
+#include "arch/features.h"
+#include "arch/sysreg.h"
+#include "core/bug.h"
+#include "core/devices.h"
+#include "core/irq.h"
+#include "core/time.h"
+#include "core/vcpu.h"
+#include "core/watchdog.h"
+#include "drivers/gicv3.h"
+
+static unsigned priority_of(const struct vcpu *vcpu)
+{
+	return vcpu->vm->flags & AV_VM_FLAG_CONTROL ? 0 : 1;
+}
+
+/* cpu->lock held. */
+static void enqueue(struct cpu *cpu, struct vcpu *vcpu)
+{
+	unsigned priority = priority_of(vcpu);
+
+	if (vcpu->queued)
+		return;
+	vcpu->queued = true;
+	vcpu->next = NULL;
+	if (cpu->queue_first[priority])
+		cpu->queue_last[priority]->next = vcpu;
+	else
+		cpu->queue_first[priority] = vcpu;
+	cpu->queue_last[priority] = vcpu;
+}
+
+/* cpu->lock held. */
+static struct vcpu *dequeue(struct cpu *cpu, unsigned priority)
+{
+	struct vcpu *vcpu = cpu->queue_first[priority];
+
+	if (vcpu) {
+		cpu->queue_first[priority] = vcpu->next;
+		vcpu->queued = false;
+	}
+	return vcpu;
+}
+
+void sched_kick(struct vcpu *vcpu, uint32_t requests)
+{
+	struct cpu *cpu = vcpu->cpu;
+
+	if (requests)
+		__atomic_or_fetch(&vcpu->requests, requests, __ATOMIC_RELEASE);
+	spin_lock(&cpu->lock);
+	if (cpu->current != vcpu)
+		enqueue(cpu, vcpu);
+	spin_unlock(&cpu->lock);
+	__atomic_store_n(&cpu->resched, true, __ATOMIC_RELEASE);
+	if (cpu != cpu_this())
+		gicv3_send_sgi(cpu->id, SGI_KICK);
+}
+
+void sched_yield(void)
+{
+	cpu_this()->resched = true;
+}
+
+static bool can_run(const struct vcpu *vcpu)
+{
+	return vcpu->power == VCPU_ON && vcpu->vm->state == AV_STATE_RUNNING &&
+	       !__atomic_load_n(&vcpu->vm->held, __ATOMIC_ACQUIRE);
+}
+
+/* Sleepers whose timer is due go to the queue; returns when the next one is. cpu->lock held. */
+static uint64_t wake_sleepers(struct cpu *cpu, uint64_t now)
+{
+	struct vcpu **link = &cpu->sleepers;
+	uint64_t next = ~0UL;
+
+	while (*link) {
+		struct vcpu *vcpu = *link;
+		bool stays = vcpu->waiting && can_run(vcpu) && vcpu != cpu->loaded;
+		uint64_t at = stays ? vcpu_wake_time(vcpu) : ~0UL;
+
+		if (stays && at > now) {
+			if (at < next)
+				next = at;
+			link = &vcpu->sleep_next;
+			continue;
+		}
+		*link = vcpu->sleep_next;
+		vcpu->sleeping_listed = false;
+		if (stays)
+			enqueue(cpu, vcpu);
+	}
+	return next;
+}
+
+static void sleepers_add(struct cpu *cpu, struct vcpu *vcpu)
+{
+	if (vcpu->sleeping_listed)
+		return;
+	vcpu->sleeping_listed = true;
+	vcpu->sleep_next = cpu->sleepers;
+	cpu->sleepers = vcpu;
+}
+
+static void deadline_set(struct cpu *cpu, uint64_t at)
+{
+	if (at == cpu->deadline)
+		return;
+	cpu->deadline = at;
+	sysreg_write(cnthp_cval_el2, at);
+	sysreg_write(cnthp_ctl_el2, at != ~0UL);
+	isb();
+}
+
+static void unload(struct cpu *cpu)
+{
+	struct vcpu *vcpu = cpu->loaded;
+
+	if (!vcpu)
+		return;
+	devices_flush_output(vcpu->vm);
+	vcpu_unload(vcpu);
+	if (vcpu->waiting) {
+		spin_lock(&cpu->lock);
+		sleepers_add(cpu, vcpu);
+		spin_unlock(&cpu->lock);
+	}
+}
+
+/* The current vCPU gives up the CPU for the moment: back to its queue if it can run. */
+static void retire(struct cpu *cpu, uint64_t now)
+{
+	struct vcpu *vcpu = cpu->current;
+
+	if (!vcpu)
+		return;
+	vcpu->vm->cpu_ticks += now - vcpu->run_since;
+	if (priority_of(vcpu) == 0)
+		cpu->control_burst += now - vcpu->run_since;
+	spin_lock(&cpu->lock);
+	cpu->current = NULL;
+	if (can_run(vcpu) && !vcpu->waiting)
+		enqueue(cpu, vcpu);
+	spin_unlock(&cpu->lock);
+}
+
+static struct vcpu *pick(struct cpu *cpu, uint64_t now, uint64_t *wake)
+{
+	bool control_spent = cpu->control_burst > ns_to_ticks(SCHED_CONTROL_BURST_NS);
+	struct vcpu *vcpu;
+
+	spin_lock(&cpu->lock);
+	*wake = wake_sleepers(cpu, now);
+	vcpu = dequeue(cpu, control_spent && cpu->queue_first[1] ? 1 : 0);
+	if (!vcpu)
+		vcpu = dequeue(cpu, 1);
+	spin_unlock(&cpu->lock);
+	if (vcpu && priority_of(vcpu) != 0)
+		cpu->control_burst = 0;
+	return vcpu;
+}
+
+/* Make vcpu the current one, its context here; false when it cannot run now or has nothing to wake up for. */
+static bool take_on(struct cpu *cpu, struct vcpu *vcpu)
+{
+	if (!can_run(vcpu))
+		return false;
+	if (cpu->loaded != vcpu) {
+		unload(cpu);
+		vcpu_load(vcpu);
+	}
+	spin_lock(&cpu->lock);
+	cpu->current = vcpu;
+	spin_unlock(&cpu->lock);
+	vcpu->run_since = counter_now();
+	if (vcpu->requests)
+		devices_serve(vcpu);
+	if (vcpu->waiting) {
+		spin_lock(&vcpu->vm->lock);
+		vcpu_ptimer_evaluate(vcpu);
+		spin_unlock(&vcpu->vm->lock);
+		if (!vcpu_wakes(vcpu)) {
+			spin_lock(&cpu->lock);
+			cpu->current = NULL;
+			spin_unlock(&cpu->lock);
+			return false;
+		}
+		vcpu->waiting = 0;
+		watchdog_pet(vcpu);
+	}
+	return true;
+}
+
+/* Nobody wants this CPU: housekeeping, then sleep until an interrupt. */
+static void idle(struct cpu *cpu, uint64_t wake)
+{
+	uint64_t start;
+
+	if (cpu->loaded)
+		devices_flush_output(cpu->loaded->vm);
+	if (devices_housekeeping())
+		return; /* there is more to do, but look at the queues first */
+	if (cpu->loaded && cpu->loaded->waiting) {
+		uint64_t at;
+
+		spin_lock(&cpu->loaded->vm->lock);
+		at = vcpu_ptimer_evaluate(cpu->loaded);
+		spin_unlock(&cpu->loaded->vm->lock);
+		if (at < wake)
+			wake = at;
+	}
+	deadline_set(cpu, watchdog_limit(cpu, wake));
+	start = counter_now();
+	if (!__atomic_load_n(&cpu->resched, __ATOMIC_ACQUIRE))
+		wfi();
+	irq_take_all(cpu);
+	cpu->idle_ticks += counter_now() - start;
+}
+
+static struct vcpu *choose(struct cpu *cpu)
+{
+	for (;;) {
+		uint64_t now = counter_now(), wake, until;
+		struct vcpu *vcpu;
+
+		__atomic_store_n(&cpu->resched, false, __ATOMIC_RELEASE);
+		retire(cpu, now);
+		/* A held VM's context is wanted in memory: give it up before anything else. */
+		if (cpu->loaded && (__atomic_load_n(&cpu->loaded->vm->held, __ATOMIC_ACQUIRE) ||
+				    cpu->loaded->vm->state != AV_STATE_RUNNING))
+			unload(cpu);
+		watchdog_check(cpu, now);
+		vcpu = pick(cpu, now, &wake);
+		if (!vcpu) {
+			idle(cpu, wake);
+			continue;
+		}
+		if (!take_on(cpu, vcpu))
+			continue;
+		/* Again: whoever was on the CPU may be among the sleepers now. */
+		spin_lock(&cpu->lock);
+		until = wake_sleepers(cpu, now);
+		spin_unlock(&cpu->lock);
+		if (cpu->queue_first[0] || cpu->queue_first[1]) {
+			cpu->slice_end = now + vcpu->vm->slice;
+			if (cpu->slice_end < until)
+				until = cpu->slice_end;
+		}
+		spin_lock(&vcpu->vm->lock);
+		now = vcpu_ptimer_evaluate(vcpu);
+		spin_unlock(&vcpu->vm->lock);
+		deadline_set(cpu, watchdog_limit(cpu, now < until ? now : until));
+		return vcpu;
+	}
+}
+
+struct vcpu *sched_exit(struct vcpu *vcpu)
+{
+	struct cpu *cpu = cpu_this();
+
+	for (;;) {
+		if (__builtin_expect(__atomic_load_n(&cpu->resched, __ATOMIC_ACQUIRE), 0))
+			vcpu = choose(cpu);
+		if (__builtin_expect(vcpu->requests != 0, 0)) {
+			devices_serve(vcpu);
+			continue;
+		}
+		if (vgic_is_dirty(&vcpu->vm->gic, vcpu->index))
+			vcpu_flush_interrupts(vcpu);
+		if (__builtin_expect(!cpu->resched, 1))
+			return vcpu;
+	}
+}
+
+_Noreturn void sched_start(void)
+{
+	struct cpu *cpu = cpu_this();
+
+	cpu->deadline = ~0UL;
+	guest_enter(sched_exit(choose(cpu)));
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* string.c - memcpy and friends for the EL2 image. Host tests use the C library's. */
+#include "core/string.h"
+#include <stdint.h>
+
+void *memcpy(void *restrict to, const void *restrict from, size_t size)
+{
+	uint8_t *t = to;
+	const uint8_t *f = from;
+
+	if ((((uintptr_t)t | (uintptr_t)f) & 7) == 0) {
+		while (size >= 32) {
+			uint64_t a = ((const uint64_t *)f)[0], b = ((const uint64_t *)f)[1];
+			uint64_t c = ((const uint64_t *)f)[2], d = ((const uint64_t *)f)[3];
+
+			((uint64_t *)t)[0] = a;
+			((uint64_t *)t)[1] = b;
+			((uint64_t *)t)[2] = c;
+			((uint64_t *)t)[3] = d;
+			t += 32;
+			f += 32;
+			size -= 32;
+		}
+	}
+	while (size--)
+		*t++ = *f++;
+	return to;
+}
+
+void *memmove(void *to, const void *from, size_t size)
+{
+	uint8_t *t = to;
+	const uint8_t *f = from;
+
+	if (t <= f || t >= f + size)
+		return memcpy(to, from, size);
+	while (size--)
+		t[size] = f[size];
+	return to;
+}
+
+void *memset(void *to, int value, size_t size)
+{
+	uint8_t *t = to;
+	uint64_t word = (uint8_t)value * 0x0101010101010101u;
+
+	while (size && ((uintptr_t)t & 7)) {
+		*t++ = (uint8_t)value;
+		size--;
+	}
+	for (; size >= 8; size -= 8, t += 8)
+		*(uint64_t *)t = word;
+	while (size--)
+		*t++ = (uint8_t)value;
+	return to;
+}
+
+int memcmp(const void *a, const void *b, size_t size)
+{
+	const uint8_t *x = a, *y = b;
+
+	for (; size--; x++, y++)
+		if (*x != *y)
+			return *x - *y;
+	return 0;
+}
+
+size_t strnlen(const char *text, size_t most)
+{
+	size_t length = 0;
+
+	while (length < most && text[length])
+		length++;
+	return length;
+}
+
+size_t strlen(const char *text)
+{
+	return strnlen(text, SIZE_MAX);
+}
+
+int strncmp(const char *a, const char *b, size_t most)
+{
+	for (; most--; a++, b++) {
+		if (*a != *b)
+			return (uint8_t)*a - (uint8_t)*b;
+		if (!*a)
+			return 0;
+	}
+	return 0;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * trap.c - every way out of a guest, by exception class. A guest's mistake ends in an exception of its own, an error code or
+ * vm_crash(); never in BUG().
+ */
+#include "core/trap.h"
+#include "arch/sysreg.h"
+#include "core/bug.h"
+#include "core/hypercall.h"
+#include "core/irq.h"
+#include "core/log.h"
+#include "core/psci.h"
+#include "core/sched.h"
+#include "core/vcpu.h"
+#include "core/watchdog.h"
+
+typedef void trap_handler(struct vcpu *vcpu, uint64_t esr);
+
+static void trap_unknown(struct vcpu *vcpu, uint64_t esr)
+{
+	(void)esr;
+	vcpu->vm->stats.exits[AV_EXIT_OTHER]++;
+	vcpu_inject_undefined(vcpu);
+}
+
+/* WFI yields the CPU; WFE is not trapped. */
+static void trap_wfx(struct vcpu *vcpu, uint64_t esr)
+{
+	(void)esr;
+	vcpu->vm->stats.exits[AV_EXIT_WFI]++;
+	vcpu->pc += 4;
+	watchdog_pet(vcpu);
+	if (vcpu->requests || vcpu_wakes(vcpu))
+		return;
+	vcpu->waiting = 1;
+	sched_yield();
+}
+
+static void trap_hvc(struct vcpu *vcpu, uint64_t esr)
+{
+	unsigned immediate = ESR_ISS(esr) & 0xffff;
+
+	vcpu->vm->stats.exits[AV_EXIT_HVC]++;
+	if (immediate == 0)
+		hypercall(vcpu);
+	else
+		hypercall_immediate(vcpu, immediate);
+}
+
+/* An smc is answered as PSCI over hvc is, and never passed on. ELR is at the instruction: step over it. */
+static void trap_smc(struct vcpu *vcpu, uint64_t esr)
+{
+	vcpu->vm->stats.exits[AV_EXIT_SMC]++;
+	vcpu->pc += 4;
+	if (ESR_ISS(esr) & 0xffff)
+		vcpu->x[0] = (uint64_t)AV_E_NOT_SUPPORTED;
+	else
+		psci_smc(vcpu);
+}
+
+static trap_handler *const handlers[64] = {
+	[EC_WFX] = trap_wfx,
+	[EC_HVC64] = trap_hvc,
+	[EC_SMC64] = trap_smc,
+	[EC_SYSREG] = trap_sysreg,
+	[EC_IABORT_LOWER] = trap_abort,
+	[EC_DABORT_LOWER] = trap_abort,
+};
+
+struct vcpu *trap_sync(struct vcpu *vcpu)
+{
+	uint64_t esr = sysreg_read(esr_el2);
+	trap_handler *handler = handlers[ESR_EC(esr)];
+
+	(handler ? handler : trap_unknown)(vcpu, esr);
+	return sched_exit(vcpu);
+}
+
+struct vcpu *trap_irq(struct vcpu *vcpu)
+{
+	vcpu->vm->stats.exits[AV_EXIT_IRQ]++;
+	irq_take_all(cpu_this());
+	return sched_exit(vcpu);
+}
+
+/* AArch32 at EL0 of a guest traps like AArch64: the registers are the same ones. */
+struct vcpu *trap_aarch32(struct vcpu *vcpu)
+{
+	return trap_sync(vcpu);
+}
+
+struct vcpu *trap_serror(struct vcpu *vcpu)
+{
+	vcpu->vm->stats.exits[AV_EXIT_OTHER]++;
+	vm_crash(vcpu, "SError", 0);
+	return sched_exit(vcpu);
+}
+
+_Noreturn void own_exception(uint64_t kind, uint64_t frame, uint64_t link)
+{
+	char text[200];
+
+	format(text, sizeof(text),
+	       "\nEL2 exception (%s): ESR 0x%lx ELR 0x%lx FAR 0x%lx SPSR 0x%lx frame 0x%lx link 0x%lx\n",
+	       kind ? "asynchronous" : "synchronous", sysreg_read(esr_el2), sysreg_read(elr_el2),
+	       sysreg_read(far_el2), sysreg_read(spsr_el2), frame, link);
+	log_emergency(text);
+	BUG("exception taken from EL2");
+}

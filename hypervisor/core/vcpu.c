@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vcpu.c - a vCPU's context in and out of a PE. Between vcpu_load() and vcpu_unload() the EL1 registers, FP/SIMD, the
+ * virtual timer and the list registers are the guest's; never written there on an exit that goes back to it.
+ */
+#include "core/vcpu.h"
+#include "arch/features.h"
+#include "arch/lr.h"
+#include "arch/sysreg.h"
+#include "core/bug.h"
+#include "core/cpu.h"
+#include "core/cpu_offsets.h"
+#include "core/sched.h"
+#include "core/string.h"
+#include "core/time.h"
+#include "drivers/gicv3.h"
+#include "platform/qemu-virt/platform.h"
+
+_Static_assert(offsetof(struct cpu, stack) == CPU_STACK, "cpu_offsets.h");
+_Static_assert(offsetof(struct vcpu, pc) == VCPU_PC, "cpu_offsets.h");
+_Static_assert(offsetof(struct vcpu, pstate) == VCPU_PSTATE, "cpu_offsets.h");
+_Static_assert(offsetof(struct vcpu, fp) == VCPU_FP, "cpu_offsets.h");
+
+#define TIMER_ENABLE 1u
+#define TIMER_IMASK 2u
+
+void vcpu_reset(struct vcpu *vcpu, uint64_t pc, uint64_t x0)
+{
+	memset(vcpu->x, 0, sizeof(vcpu->x));
+	memset(&vcpu->fp, 0, sizeof(vcpu->fp));
+	memset(&vcpu->el1, 0, sizeof(vcpu->el1));
+	memset(&vcpu->timer, 0, sizeof(vcpu->timer));
+	vcpu->x[0] = x0;
+	vcpu->pc = pc;
+	vcpu->pstate = PSTATE_EL1H | PSTATE_DAIF;
+	vcpu->el1.sctlr = 0x30d00800; /* RES1 of SCTLR_EL1 */
+	vcpu->vmcr = 0;
+	vcpu->ap0r = 0;
+	vcpu->ap1r = 0;
+	vcpu->waiting = 0;
+}
+
+static bool timer_due(uint64_t ctl, uint64_t cval, uint64_t now)
+{
+	return (ctl & (TIMER_ENABLE | TIMER_IMASK)) == TIMER_ENABLE && cval <= now;
+}
+
+static void timers_load(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+	bool busy;
+
+	if (sysreg_read(cntvoff_el2) != vm->cntvoff) {
+		sysreg_write(cntvoff_el2, vm->cntvoff);
+		isb();
+	}
+	if (timer_due(vcpu->timer.cntv_ctl, vcpu->timer.cntv_cval, counter_now() - vm->cntvoff))
+		vgic_set_line(&vm->gic, vcpu->index, PLAT_PPI_VIRT_TIMER, true);
+	busy = vgic_hw_busy(&vm->gic, vcpu->index, PLAT_PPI_VIRT_TIMER);
+	if (busy)
+		gicv3_ppi_set_active(PLAT_PPI_VIRT_TIMER, true);
+	vcpu->timer_routed = busy;
+	sysreg_write(cntv_cval_el0, vcpu->timer.cntv_cval);
+	sysreg_write(cntv_ctl_el0, vcpu->timer.cntv_ctl);
+	vcpu_ptimer_evaluate(vcpu);
+}
+
+static void timers_unload(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+
+	vcpu->timer.cntv_ctl = sysreg_read(cntv_ctl_el0) & (TIMER_ENABLE | TIMER_IMASK);
+	vcpu->timer.cntv_cval = sysreg_read(cntv_cval_el0);
+	sysreg_write(cntv_ctl_el0, 0);
+	isb();
+	/* A pending timer interrupt whose condition the guest has since removed is not pending any more. */
+	if (!timer_due(vcpu->timer.cntv_ctl, vcpu->timer.cntv_cval, counter_now() - vm->cntvoff))
+		vgic_set_line(&vm->gic, vcpu->index, PLAT_PPI_VIRT_TIMER, false);
+	/* Left active it would keep the next VM on this PE from getting any timer interrupt. */
+	gicv3_ppi_set_active(PLAT_PPI_VIRT_TIMER, false);
+	vcpu->timer_routed = false;
+}
+
+void vcpu_load(struct vcpu *vcpu)
+{
+	struct cpu *cpu = cpu_this();
+	struct vm *vm = vcpu->vm;
+
+	BUG_ON(cpu->loaded || vcpu->loaded || vcpu->cpu != cpu);
+	spin_lock(&vm->lock);
+	sysreg_write(vttbr_el2, vmem_vttbr(&vm->mem));
+	sysreg_write(vpidr_el2, sysreg_read(midr_el1));
+	sysreg_write(vmpidr_el2, (1UL << 31) | vcpu->index);
+	el1_load(&vcpu->el1);
+	fp_load(vcpu);
+	timers_load(vcpu);
+	write_reg(ICH_VMCR_EL2, vcpu->vmcr);
+	write_reg(ICH_AP0R0_EL2, vcpu->ap0r);
+	write_reg(ICH_AP1R0_EL2, vcpu->ap1r);
+	cpu->loaded = vcpu;
+	vcpu->loaded = true;
+	vm->gic.dirty |= (uint8_t)(1u << vcpu->index);
+	spin_unlock(&vm->lock);
+	isb();
+}
+
+void vcpu_unload(struct vcpu *vcpu)
+{
+	struct cpu *cpu = cpu_this();
+	struct vm *vm = vcpu->vm;
+
+	BUG_ON(cpu->loaded != vcpu);
+	spin_lock(&vm->lock);
+	vcpu_fold_interrupts(vcpu);
+	write_reg(ICH_HCR_EL2, 0);
+	timers_unload(vcpu);
+	vcpu->vmcr = read_reg(ICH_VMCR_EL2);
+	vcpu->ap0r = read_reg(ICH_AP0R0_EL2);
+	vcpu->ap1r = read_reg(ICH_AP1R0_EL2);
+	el1_save(&vcpu->el1);
+	fp_save(vcpu);
+	sysreg_write(vttbr_el2, 0);
+	__asm__ volatile("clrex" ::: "memory");
+	isb();
+	cpu->loaded = NULL;
+	spin_unlock(&vm->lock);
+	__atomic_store_n(&vcpu->loaded, false, __ATOMIC_RELEASE);
+	sev();
+}
+
+void vcpu_fold_interrupts(struct vcpu *vcpu)
+{
+	struct vgic *gic = &vcpu->vm->gic;
+	unsigned used = vgic_used(gic, vcpu->index);
+	uint64_t lr[LR_MAX], hcr = read_reg(ICH_HCR_EL2);
+
+	for (unsigned i = 0; i < used; i++) {
+		lr[i] = lr_read(i);
+		lr_write(i, 0);
+	}
+	vgic_fold(gic, vcpu->index, lr, used, (unsigned)(hcr >> VGIC_HCR_EOICOUNT_SHIFT) & 0x1f);
+	if (hcr >> VGIC_HCR_EOICOUNT_SHIFT)
+		write_reg(ICH_HCR_EL2, hcr & ~(0x1fUL << VGIC_HCR_EOICOUNT_SHIFT));
+	if (vgic_take_hw_release(gic, vcpu->index))
+		gicv3_ppi_set_active(PLAT_PPI_VIRT_TIMER, false);
+}
+
+void vcpu_forward_kicks(struct vcpu *vcpu)
+{
+	unsigned kick = vgic_take_kick(&vcpu->vm->gic) & ~(1u << vcpu->index);
+
+	for (; kick; kick &= kick - 1)
+		sched_kick(&vcpu->vm->vcpus[__builtin_ctz(kick)], 0);
+}
+
+void vcpu_flush_interrupts(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+	uint64_t lr[LR_MAX], hcr;
+	unsigned used;
+
+	spin_lock(&vm->lock);
+	vcpu_fold_interrupts(vcpu);
+	used = vgic_fill(&vm->gic, vcpu->index, lr, features.lr_count, &hcr);
+	for (unsigned i = 0; i < used; i++)
+		lr_write(i, lr[i]);
+	write_reg(ICH_HCR_EL2, hcr);
+	vcpu_forward_kicks(vcpu);
+	spin_unlock(&vm->lock);
+}
+
+bool vcpu_wakes(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+	struct vgic_interface interface;
+	bool wakes;
+
+	spin_lock(&vm->lock);
+	vcpu_fold_interrupts(vcpu);
+	interface.vmcr = read_reg(ICH_VMCR_EL2);
+	interface.ap0r = (uint32_t)read_reg(ICH_AP0R0_EL2);
+	interface.ap1r = (uint32_t)read_reg(ICH_AP1R0_EL2);
+	wakes = vgic_pending(&vm->gic, vcpu->index, &interface);
+	spin_unlock(&vm->lock);
+	return wakes;
+}
+
+static uint64_t earlier(uint64_t best, uint64_t ctl, uint64_t cval, uint64_t offset)
+{
+	uint64_t at;
+
+	if ((ctl & (TIMER_ENABLE | TIMER_IMASK)) != TIMER_ENABLE)
+		return best;
+	if (!sum_fits(cval, offset, &at))
+		at = cval + offset < offset && cval >> 63 ? ~0UL : cval + offset;
+	return at < best ? at : best;
+}
+
+uint64_t vcpu_wake_time(const struct vcpu *vcpu)
+{
+	uint64_t best = ~0UL;
+
+	best = earlier(best, vcpu->timer.cntv_ctl, vcpu->timer.cntv_cval, vcpu->vm->cntvoff);
+	return earlier(best, vcpu->timer.cntp_ctl, vcpu->timer.cntp_cval, vcpu->vm->cntvoff);
+}
+
+uint64_t vcpu_ptimer_evaluate(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+	uint64_t ctl = vcpu->timer.cntp_ctl;
+	bool due;
+
+	if (!(ctl & TIMER_ENABLE) && !(vm->gic.cpu[vcpu->index].state.bank.line & 1u << PLAT_PPI_PHYS_TIMER))
+		return ~0UL;
+	due = timer_due(ctl, vcpu->timer.cntp_cval, counter_now() - vm->cntvoff);
+	vgic_set_line(&vm->gic, vcpu->index, PLAT_PPI_PHYS_TIMER, due);
+	return due ? ~0UL : earlier(~0UL, ctl, vcpu->timer.cntp_cval, vm->cntvoff);
+}
+
+void vcpu_vtimer_fired(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+	uint64_t value;
+	unsigned slot;
+
+	spin_lock(&vm->lock);
+	vcpu->timer_routed = true;
+	if (vgic_inject_fast(&vm->gic, vcpu->index, PLAT_PPI_VIRT_TIMER, read_reg(ICH_ELRSR_EL2),
+			     features.lr_count, &slot, &value))
+		lr_write(slot, value);
+	spin_unlock(&vm->lock);
+}
+
+/* Where an exception of a guest goes, and its PSTATE then. */
+static void enter_el1(struct vcpu *vcpu, unsigned offset_kind, uint64_t esr)
+{
+	uint64_t old = vcpu->pstate, mode = old & 0x1f, pstate, vector;
+
+	if (mode == PSTATE_EL1H)
+		vector = 0x200;
+	else if (mode == 4) /* EL1t */
+		vector = 0x000;
+	else if (!(mode & 0x10)) /* EL0, AArch64 */
+		vector = 0x400;
+	else
+		vector = 0x600;
+	sysreg_write(esr_el1, esr);
+	sysreg_write(elr_el1, vcpu->pc);
+	sysreg_write(spsr_el1, old);
+	/* NZCV, DIT and PAN are kept; PAN is set when SCTLR_EL1.SPAN is 0. */
+	pstate = (old & (0xfUL << 28 | 1UL << 24 | 1UL << 22)) | PSTATE_DAIF | PSTATE_EL1H;
+	if (((features.id[7][1] >> 20) & 0xf) && !(sysreg_read(sctlr_el1) & (1UL << 23)))
+		pstate |= 1UL << 22;
+	if (sysreg_read(sctlr_el1) & (1UL << 44))
+		pstate |= 1UL << 12; /* SSBS as SCTLR_EL1.DSSBS */
+	vcpu->pstate = pstate;
+	vcpu->pc = sysreg_read(vbar_el1) + vector + offset_kind;
+}
+
+void vcpu_inject_undefined(struct vcpu *vcpu)
+{
+	enter_el1(vcpu, 0, (uint64_t)EC_UNKNOWN << 26 | ESR_IL);
+}
+
+void vcpu_inject_abort(struct vcpu *vcpu, bool instruction, uint64_t far)
+{
+	bool from_el0 = !(vcpu->pstate & 0xc) || (vcpu->pstate & 0x10);
+	uint64_t ec = instruction ? EC_IABORT_LOWER : EC_DABORT_LOWER;
+
+	if (!from_el0)
+		ec++;
+	vcpu->vm->stats.exits[AV_EXIT_INJECTED_ABORT]++;
+	sysreg_write(far_el1, far);
+	enter_el1(vcpu, 0, ec << 26 | ESR_IL | 0x10); /* synchronous external abort, not on a walk */
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* vcpu.h - one vCPU's context in and out of this PE, and exceptions put into it. */
+#pragma once
+#include "core/vm.h"
+
+/* Reset state: EL1h, interrupts masked, MMU off, PC and x0 as given. Power is the caller's. */
+void vcpu_reset(struct vcpu *vcpu, uint64_t pc, uint64_t x0);
+
+/* The context comes into this PE, or leaves it into memory. Only on vcpu->cpu. */
+void vcpu_load(struct vcpu *vcpu);
+void vcpu_unload(struct vcpu *vcpu);
+
+/* Bring the list registers up to date with the vGIC model; vcpu is loaded here. Takes the VM's lock. */
+void vcpu_flush_interrupts(struct vcpu *vcpu);
+/* The model up to date with the list registers. VM's lock held, vcpu loaded here. */
+void vcpu_fold_interrupts(struct vcpu *vcpu);
+/* After vGIC calls: other vCPUs whose interrupts changed are kicked. VM's lock held. */
+void vcpu_forward_kicks(struct vcpu *vcpu);
+
+/* True when WFI would end now. vcpu loaded here; takes the VM's lock. */
+bool vcpu_wakes(struct vcpu *vcpu);
+
+/* The counter (physical) at which a timer of an unloaded vCPU will wake it; ~0: none. */
+uint64_t vcpu_wake_time(const struct vcpu *vcpu);
+
+/* Emulated physical timer: raise or lower PPI 30; VM's lock held. Returns the counter at which to look again, ~0: never. */
+uint64_t vcpu_ptimer_evaluate(struct vcpu *vcpu);
+
+/* The virtual timer fired on this PE (PPI 27 acknowledged, left active). */
+void vcpu_vtimer_fired(struct vcpu *vcpu);
+
+/* Exceptions into EL1 (Arm ARM AArch64.TakeException): vcpu loaded here. */
+void vcpu_inject_undefined(struct vcpu *vcpu);
+void vcpu_inject_abort(struct vcpu *vcpu, bool instruction, uint64_t far);

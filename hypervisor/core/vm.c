@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* vm.c - VMs as the manifest describes them: creation, time, identity, state, and stopping all vCPUs at one cut. */
+#include "core/vm.h"
+#include "arch/sysreg.h"
+#include "core/boot.h"
+#include "core/bug.h"
+#include "core/cpu.h"
+#include "core/devices.h"
+#include "core/event.h"
+#include "core/log.h"
+#include "core/ports.h"
+#include "core/random.h"
+#include "core/sched.h"
+#include "core/string.h"
+#include "core/time.h"
+#include "core/vcpu.h"
+#include "core/vm_state.h"
+#include "drivers/gicv3.h"
+
+#define HOLD_BOUND_NS 20000000000u
+
+struct vm *vms[AV_VM_MAX + 1];
+unsigned vm_count;
+struct spinlock op_lock;
+
+uint64_t vm_counter(const struct vm *vm)
+{
+	return vm->clock_stopped ? vm->stopped_at : counter_now() - vm->cntvoff;
+}
+
+void vm_clock_stop(struct vm *vm)
+{
+	if (vm->clock_stopped)
+		return;
+	vm->stopped_at = counter_now() - vm->cntvoff;
+	vm->clock_stopped = true;
+}
+
+void vm_clock_start(struct vm *vm)
+{
+	if (!vm->clock_stopped)
+		return;
+	if (!(vm->flags & AV_VM_FLAG_CLOCK_FOLLOW))
+		vm->cntvoff = counter_now() - vm->stopped_at;
+	vm->clock_stopped = false;
+}
+
+void vm_clock_set(struct vm *vm, uint64_t counter)
+{
+	BUG_ON(!vm->clock_stopped);
+	vm->stopped_at = counter;
+}
+
+void vm_new_identity(struct vm *vm)
+{
+	vm->generation++;
+	random_derive(vm->index, vm->generation, vm->identity);
+}
+
+void vm_set_state(struct vm *vm, uint32_t state)
+{
+	if (vm->state == state)
+		return;
+	event_add(AV_EVENT_STATE, vm->index, vm->state, state, NULL);
+	if (state != AV_STATE_RUNNING)
+		vm_clock_stop(vm);
+	vm->state = state;
+}
+
+void vm_crash(struct vcpu *vcpu, const char *reason, uint32_t word)
+{
+	struct vm *vm = vcpu->vm;
+
+	vm->crash_pc = vcpu->pc;
+	vm->crash_esr = vcpu->loaded ? sysreg_read(esr_el2) : 0;
+	vm->crash_word = word;
+	memset(vm->crash_reason, 0, sizeof(vm->crash_reason));
+	memcpy(vm->crash_reason, reason, strnlen(reason, sizeof(vm->crash_reason) - 1));
+	log_vm(vm, "crashed: %s (PC 0x%lx, instruction 0x%08x)", reason, vm->crash_pc, word);
+	event_add(AV_EVENT_CRASH, vm->index, vm->crash_pc, vm->crash_esr, reason);
+	vm_set_state(vm, AV_STATE_CRASHED);
+	sched_yield();
+}
+
+void vm_hold(struct vm *vm)
+{
+	struct cpu *here = cpu_this();
+	uint64_t bound = 0;
+
+	BUG_ON(vm->held);
+	__atomic_store_n(&vm->held, true, __ATOMIC_SEQ_CST);
+	for (unsigned i = 0; i < vm->vcpu_count; i++) {
+		struct vcpu *vcpu = &vm->vcpus[i];
+
+		if (vcpu->cpu == here && here->loaded == vcpu) {
+			vcpu_unload(vcpu);
+			sched_yield();
+		} else if (vcpu->cpu != here) {
+			__atomic_store_n(&vcpu->cpu->resched, true, __ATOMIC_SEQ_CST);
+			if (__atomic_load_n(&vcpu->loaded, __ATOMIC_SEQ_CST))
+				gicv3_send_sgi(vcpu->cpu->id, SGI_KICK);
+		}
+	}
+	for (unsigned i = 0; i < vm->vcpu_count; i++) {
+		struct vcpu *vcpu = &vm->vcpus[i];
+
+		while (__atomic_load_n(&vcpu->loaded, __ATOMIC_ACQUIRE)) {
+			uint64_t now = counter_now();
+
+			if (!bound)
+				bound = now + ns_to_ticks(HOLD_BOUND_NS);
+			if (now > bound) {
+				log_line("CPU %u does not give up a vCPU of %s", vcpu->cpu->id, vm->name);
+				BUG("a CPU does not answer");
+			}
+			wfe();
+		}
+	}
+	if (vm->state == AV_STATE_RUNNING)
+		vm_clock_stop(vm);
+}
+
+void vm_release(struct vm *vm)
+{
+	bool runs = vm->state == AV_STATE_RUNNING;
+
+	if (runs)
+		vm_clock_start(vm);
+	__atomic_store_n(&vm->held, false, __ATOMIC_SEQ_CST);
+	for (unsigned i = 0; runs && i < vm->vcpu_count; i++)
+		sched_kick(&vm->vcpus[i], 0);
+}
+
+static void evicted(void *ctx, uint64_t id)
+{
+	struct vm *vm = ctx;
+
+	event_add(AV_EVENT_EVICT, vm->index, id, 0, NULL);
+	log_vm(vm, "snapshot %ld evicted for memory", (long)id);
+}
+
+static void create_vcpus(struct vm *vm)
+{
+	const struct av_manifest_vm *m = vm->manifest;
+
+	vm->vcpu_count = m->vcpu_count;
+	vm->vcpus = boot_alloc(sizeof(struct vcpu) * m->vcpu_count);
+	for (unsigned i = 0; i < vm->vcpu_count; i++) {
+		struct vcpu *vcpu = &vm->vcpus[i];
+		static unsigned balance;
+
+		vcpu->vm = vm;
+		vcpu->index = i;
+		vcpu->cpu = &cpus[m->vcpu_cpu[i] != 0xff ? m->vcpu_cpu[i] : balance++ % cpu_count];
+		vcpu_reset(vcpu, m->entry, m->x0);
+		vcpu->power = i == 0 ? VCPU_ON : VCPU_OFF;
+	}
+}
+
+static void create_memory(struct vm *vm, unsigned vmid_share)
+{
+	const struct av_manifest_vm *m = vm->manifest;
+	struct vmem_config config = {
+		.owner = (uint8_t)(vm->index + 1),
+		.ram_base = m->ram_base,
+		.ram_size = m->ram_size,
+		.frame_limit = m->frame_budget,
+		.vmid_first = 1 + vm->index * vmid_share,
+		.vmid_count = vmid_share,
+		.snapshot_keep = m->snapshot_keep,
+		.refuse = m->flags & AV_VM_FLAG_REFUSE,
+		.parts = vm->parts,
+		.part_count = vm->part_count,
+		.evicted = evicted,
+		.evicted_ctx = vm,
+	};
+	int error = vmem_init(&vm->mem, &config);
+
+	if (error)
+		boot_refuse("vm[%u] (%s): memory: error %d (frame_budget %lu)", vm->index, vm->name, error,
+			    m->frame_budget);
+	for (uint32_t i = 0; i < m->segment_count; i++) {
+		const struct av_manifest_segment *s = &boot_manifest.segments[m->segment_first + i];
+		uint64_t pages = (s->size + PAGE_MASK) >> PAGE_SHIFT;
+
+		error = vmem_map_bundle(&vm->mem, ipa(s->ipa), pa(AV_BUNDLE_PA + s->offset), pages);
+		if (error)
+			boot_refuse("vm[%u] (%s): segment %u: error %d", vm->index, vm->name, i, error);
+	}
+}
+
+void vm_create(unsigned index)
+{
+	const struct av_manifest_vm *m = &boot_manifest.vms[index];
+	struct vm *vm = boot_alloc(sizeof(*vm));
+
+	vm->manifest = m;
+	vm->index = index;
+	vm->flags = m->flags;
+	memcpy(vm->name, m->name, sizeof(vm->name));
+	vm->slice = ns_to_ticks(m->slice_ns ? m->slice_ns : SCHED_SLICE_NS);
+	vm->state = AV_STATE_RUNNING;
+	create_vcpus(vm);
+	devices_init(vm);
+	ports_claim(vm);
+	vm_state_parts(vm);
+	create_memory(vm, 255 / boot_manifest.head->vm_count);
+	vm->cntvoff = counter_now();
+	vm_clock_stop(vm);
+	random_derive(vm->index, vm->generation, vm->identity);
+	vms[index] = vm;
+	vm_count = index + 1;
+}
+
+void vm_seal(struct vm *vm)
+{
+	struct snapshot_facts facts;
+	int error;
+
+	memset(&facts, 0, sizeof(facts));
+	facts.taken_ns = time_ns();
+	facts.state = vm->flags & AV_VM_FLAG_PAUSED ? AV_STATE_PAUSED : AV_STATE_RUNNING;
+	error = snapshot_seal_boot(&vm->mem, &facts);
+	if (error)
+		boot_refuse("vm[%u] (%s): boot snapshot: error %d", vm->index, vm->name, error);
+	if (facts.state == AV_STATE_PAUSED) {
+		vm_set_state(vm, AV_STATE_PAUSED);
+		return;
+	}
+	vm_clock_start(vm);
+	sched_kick(&vm->vcpus[0], 0);
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vm.h - a VM, its vCPUs, and the physical CPU that runs them.
+ *
+ * Locks, in this order: op_lock (one operation that stops vCPUs in the whole machine; only ever tried, never waited
+ * for), vm->lock (memory, devices and vGIC of one VM), cpu->lock (one CPU's run queues), then leaves (frames, log, events, virtio-serial).
+ * A vCPU's context belongs to its physical CPU; another CPU touches it only while the VM is held and the vCPU is
+ * not loaded.
+ */
+#pragma once
+#include <avisor/hypercall.h>
+#include <avisor/manifest.h>
+#include "arch/lock.h"
+#include "arch/vcpu_context.h"
+#include "core/types.h"
+#include "core/snapshot.h"
+#include "dev/vconsole.h"
+#include "dev/vgic.h"
+#include "dev/vpl011.h"
+#include "mm/vmem.h"
+
+enum vcpu_power { VCPU_OFF, VCPU_ON };
+
+/* vcpu->requests: work its own CPU does before it enters the guest. */
+#define REQUEST_INPUT 0x1     /* bytes from the host wait for its VM's devices */
+#define REQUEST_OUTPUT 0x2    /* a port has room again */
+#define REQUEST_DEVICE 0x4    /* a virtqueue has more work than one call does */
+#define REQUEST_RESTORED 0x8  /* devices tell the guest about a restore */
+
+struct vcpu {
+	/* Known to assembly: cpu_offsets.h. */
+	uint64_t x[31];
+	uint64_t pc;
+	uint64_t pstate;
+	uint64_t pad;
+	struct fp_context fp;
+
+	struct el1_context el1;
+	struct timer_context timer;
+	uint64_t vmcr, ap0r, ap1r; /* ICH_VMCR_EL2, ICH_AP0R0_EL2, ICH_AP1R0_EL2 */
+	uint32_t power;		   /* enum vcpu_power */
+	uint32_t waiting;	   /* in WFI */
+	uint32_t two_timelines;	   /* set in a snapshot this vCPU took of its own VM: a restore writes the generation to x2 */
+	uint32_t reserved;
+	/* Until here a snapshot carries it (vcpu_state.c); from here on it does not. */
+
+	struct vm *vm;
+	struct cpu *cpu;
+	uint32_t index;
+	uint32_t requests;	  /* REQUEST_*, set by any CPU with an atomic or */
+	bool loaded;		  /* its context is in cpu's registers */
+	bool lr_stale;		  /* the model changed since the list registers were filled */
+	bool queued;		  /* on a run queue */
+	bool timer_routed;	  /* PPI 27 is physically active on its behalf */
+	unsigned lr_used;	  /* list registers filled, from 0 */
+	uint64_t run_since;	  /* counter when it was given the CPU */
+	struct vcpu *next;	  /* run queue */
+	struct vcpu *sleep_next;  /* cpu->sleepers */
+	bool sleeping_listed;
+};
+
+struct vm {
+	struct spinlock lock;
+	struct vmem mem;
+	struct vgic gic;
+	struct vpl011 uart;
+	struct vconsole console;
+
+	char name[AV_NAME_SIZE];
+	uint32_t index;
+	uint32_t flags; /* AV_VM_FLAG_* */
+	uint32_t state; /* AV_STATE_* */
+	uint32_t vcpu_count;
+	struct vcpu *vcpus;
+	bool held;  /* an operation has its vCPUs stopped */
+	uint64_t slice;
+
+	/* time: virtual counter = physical counter - cntvoff; stopped_at is the virtual counter while it stands still */
+	uint64_t cntvoff;
+	uint64_t stopped_at;
+	bool clock_stopped;
+
+	uint64_t generation;
+	uint64_t restart_count;
+	uint64_t identity[2];
+	uint64_t reset_times[10]; /* physical counter of the last SYSTEM_RESETs */
+	unsigned reset_next;
+
+	char crash_reason[64];
+	uint64_t crash_pc, crash_esr, crash_far;
+	uint32_t crash_word;
+
+	const struct av_manifest_vm *manifest;
+	struct av_vm_stats stats;
+	uint64_t cpu_ticks;
+	struct log_limit {
+		uint64_t window;
+		unsigned lines, dropped;
+	} log_limit;
+
+	/* host side of its ports: numbers of the virtio-serial driver, 0 = none */
+	unsigned port_console, port_hvc0, port_agent;
+	/* console output cap */
+	uint64_t output_window;
+	uint64_t output_bytes;
+
+	struct state_part parts[4 + 2 * AV_VCPU_MAX];
+	unsigned part_count;
+};
+
+extern struct vm *vms[AV_VM_MAX + 1];
+extern unsigned vm_count;
+extern struct spinlock op_lock;
+
+/* Make the VM of manifest entry index: memory, devices, vCPUs, boot snapshot. BUG on what the manifest check rules out. */
+void vm_create(unsigned index);
+
+/* Regions attached and state complete: what is there becomes `boot`, and the VM starts (or stays paused). */
+void vm_seal(struct vm *vm);
+
+/* Events and the log name VMs by this when there is none. */
+#define VM_NONE 0xFFFFFFFF
+
+/* vCPU 0's virtual counter now, standing still when the VM's clock does. */
+uint64_t vm_counter(const struct vm *vm);
+void vm_clock_stop(struct vm *vm);
+void vm_clock_start(struct vm *vm);
+void vm_clock_set(struct vm *vm, uint64_t counter);
+
+/* A new identity and generation: after each restore and restart. */
+void vm_new_identity(struct vm *vm);
+
+/* Change state, with the event. The VM's vCPUs are stopped, or the caller runs on the only one. */
+void vm_set_state(struct vm *vm, uint32_t state);
+
+/*
+ * The guest of vcpu did what ends it: state crashed, reason and registers kept; it stays listed and restorable.
+ * The caller goes on to the scheduler, which will not run the VM again.
+ */
+void vm_crash(struct vcpu *vcpu, const char *reason, uint32_t word);
+
+/*
+ * Stop all vCPUs of vm and take their contexts off the CPUs, or put them back. The caller holds op_lock. Time stands still between.
+ * Other CPUs are waited for with a bound; BUG past it.
+ */
+void vm_hold(struct vm *vm);
+void vm_release(struct vm *vm);

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* vm_state.c - {save, load} of each part. All vCPUs are unloaded: everything is in memory. Reset is a load of `boot`. */
+#include "core/vm_state.h"
+#include "core/bug.h"
+#include "core/string.h"
+
+#define VCPU_SAVED offsetof(struct vcpu, vm)
+_Static_assert(VCPU_SAVED <= VMEM_PART_SIZE_MAX, "a vCPU fits a record");
+_Static_assert(VCPU_SAVED % 8 == 0, "copied by words");
+
+static void vcpu_save(void *ctx, void *to)
+{
+	memcpy(to, ctx, VCPU_SAVED);
+}
+
+static void vcpu_load_part(void *ctx, const void *from)
+{
+	memcpy(ctx, from, VCPU_SAVED);
+}
+
+static void gic_save(void *ctx, void *to)
+{
+	vgic_save(&((struct vm *)ctx)->gic, to);
+}
+
+static void gic_load(void *ctx, const void *from)
+{
+	vgic_load(&((struct vm *)ctx)->gic, from);
+}
+
+static void gic_cpu_save(void *ctx, void *to)
+{
+	struct vcpu *vcpu = ctx;
+
+	vgic_cpu_save(&vcpu->vm->gic, vcpu->index, to);
+}
+
+static void gic_cpu_load(void *ctx, const void *from)
+{
+	struct vcpu *vcpu = ctx;
+
+	vgic_cpu_load(&vcpu->vm->gic, vcpu->index, from);
+}
+
+static void uart_save(void *ctx, void *to)
+{
+	vpl011_save(&((struct vm *)ctx)->uart, to);
+}
+
+static void uart_load(void *ctx, const void *from)
+{
+	vpl011_load(&((struct vm *)ctx)->uart, from);
+}
+
+static void console_save(void *ctx, void *to)
+{
+	vconsole_save(&((struct vm *)ctx)->console, to);
+}
+
+static void console_load(void *ctx, const void *from)
+{
+	vconsole_load(&((struct vm *)ctx)->console, from);
+}
+
+static void clock_save(void *ctx, void *to)
+{
+	*(uint64_t *)to = vm_counter(ctx);
+}
+
+static void clock_load(void *ctx, const void *from)
+{
+	vm_clock_set(ctx, *(const uint64_t *)from);
+}
+
+static void add(struct vm *vm, struct state_part part)
+{
+	BUG_ON(vm->part_count == ARRAY_SIZE(vm->parts));
+	vm->parts[vm->part_count++] = part;
+}
+
+void vm_state_parts(struct vm *vm)
+{
+	add(vm, (struct state_part){"clock", sizeof(uint64_t), clock_save, clock_load, vm});
+	/* The distributor before the devices: their lines are loaded into it. */
+	add(vm, (struct state_part){"gic", sizeof(struct vgic_dist_state), gic_save, gic_load, vm});
+	add(vm, (struct state_part){"uart", sizeof(struct vpl011_state), uart_save, uart_load, vm});
+	add(vm, (struct state_part){"console", sizeof(struct vconsole_state), console_save, console_load, vm});
+	for (unsigned i = 0; i < vm->vcpu_count; i++) {
+		struct vcpu *vcpu = &vm->vcpus[i];
+
+		add(vm, (struct state_part){"gic-cpu", sizeof(struct vgic_cpu_state), gic_cpu_save, gic_cpu_load,
+					    vcpu});
+		add(vm, (struct state_part){"vcpu", VCPU_SAVED, vcpu_save, vcpu_load_part, vcpu});
+	}
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* mmio.h - device registers. One instruction each, in program order among themselves (Device-nGnRnE). */
+#pragma once
+#include <stdint.h>
+
+static inline uint32_t mmio_read32(uint64_t address)
+{
+	uint32_t value;
+
+	__asm__ volatile("ldr %w0, [%1]" : "=r"(value) : "r"(address) : "memory");
+	return value;
+}
+
+static inline void mmio_write32(uint64_t address, uint32_t value)
+{
+	__asm__ volatile("str %w0, [%1]" ::"r"(value), "r"(address) : "memory");
+}
+
+static inline uint64_t mmio_read64(uint64_t address)
+{
+	uint64_t value;
+
+	__asm__ volatile("ldr %0, [%1]" : "=r"(value) : "r"(address) : "memory");
+	return value;
+}
+
+static inline void mmio_write64(uint64_t address, uint64_t value)
+{
+	__asm__ volatile("str %0, [%1]" ::"r"(value), "r"(address) : "memory");
+}
+
+static inline void mmio_write8(uint64_t address, uint8_t value)
+{
+	__asm__ volatile("strb %w0, [%1]" ::"r"(value), "r"(address) : "memory");
+}
