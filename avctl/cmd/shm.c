@@ -39,8 +39,8 @@ static int open_ram(struct regions *regions, const char *path)
 {
 	regions->ram_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (regions->ram_fd < 0)
-		return out_error(RC_UNREACHABLE, "avctl down, then avctl up", "the RAM file %s: %s", path,
-				 strerror(errno));
+		return out_error(RC_UNREACHABLE, "avctl down, then avctl up", "the RAM file %s: %s",
+				 path, strerror(errno));
 	return RC_OK;
 }
 
@@ -49,7 +49,7 @@ static int open_test_file(struct ctx *ctx, struct regions *regions, const char *
 {
 	const char *at = getenv("AVCTL_TEST_AT");
 	uint64_t pa = at ? strtoull(at, NULL, 0) : AV_RAM_PA;
-	struct set_errors errors = { 0 };
+	struct set_errors errors = {0};
 	char *path;
 	int code = ctx_find_file(ctx, &path);
 
@@ -114,10 +114,13 @@ static void name_regions(const struct set *set, char *out, size_t size)
 	size_t used = (size_t)snprintf(out, size, "the regions are");
 
 	for (size_t i = 0; i < set->region_count && used < size; i++)
-		used += (size_t)snprintf(out + used, size - used, "%s %s", i ? "," : "", set->regions[i].name);
+		used += (size_t)snprintf(out + used, size - used, "%s %s", i ? "," : "",
+					 set->regions[i].name);
 }
 
-/* The view called name. Without a name the only one, or, when there are several, NULL with RC_OK. */
+/*
+ * The view called name. Without a name the only one, or, when there are several, NULL with RC_OK.
+ */
 static int find_view(const struct regions *regions, const char *name, const struct shm_view **view)
 {
 	const char *names[AV_REGION_MAX];
@@ -147,7 +150,8 @@ static int find_view(const struct regions *regions, const char *name, const stru
 		snprintf(hint, sizeof(hint), "did you mean %s?", near);
 	else
 		name_regions(regions->set, hint, sizeof(hint));
-	return out_error(RC_NOT_FOUND, hint, "no region \"%s\" in set \"%s\"", name, regions->set->name);
+	return out_error(RC_NOT_FOUND, hint, "no region \"%s\" in set \"%s\"", name,
+			 regions->set->name);
 }
 
 static int which_region(const struct regions *regions)
@@ -155,8 +159,8 @@ static int which_region(const struct regions *regions)
 	char hint[512];
 
 	name_regions(regions->set, hint, sizeof(hint));
-	return out_error(RC_USAGE, hint, "set \"%s\" has %zu regions: which one?", regions->set->name,
-			 regions->count);
+	return out_error(RC_USAGE, hint, "set \"%s\" has %zu regions: which one?",
+			 regions->set->name, regions->count);
 }
 
 static void print_json(json_t *json)
@@ -173,7 +177,8 @@ static void list_json(const struct set *set)
 	for (size_t i = 0; i < set->region_count; i++) {
 		json_t *region = shm_json_summary(set, &set->regions[i]);
 
-		json_object_set_new(region, "fields", json_integer((json_int_t)set->regions[i].field_count));
+		json_object_set_new(region, "fields",
+				    json_integer((json_int_t)set->regions[i].field_count));
 		if (out_style.format == OUT_JSONL)
 			print_json(region);
 		else
@@ -187,11 +192,11 @@ static void list_json(const struct set *set)
 int cmd_shm_list(struct ctx *ctx)
 {
 	static const struct column columns[] = {
-		{ .title = "REGION", .json = "region" },
-		{ .title = "ADDRESS", .json = "address", .kind = COLUMN_ADDRESS },
-		{ .title = "SIZE", .json = "size" },
-		{ .title = "FIELDS", .json = "fields", .kind = COLUMN_NUMBER },
-		{ .title = "MEMBERS", .json = "members" },
+		{.title = "REGION", .json = "region"},
+		{.title = "ADDRESS", .json = "address", .kind = COLUMN_ADDRESS},
+		{.title = "SIZE", .json = "size"},
+		{.title = "FIELDS", .json = "fields", .kind = COLUMN_NUMBER},
+		{.title = "MEMBERS", .json = "members"},
 	};
 	struct regions regions;
 	struct table *table;
@@ -254,13 +259,14 @@ static int dump(const struct shm_view *view, const char *format, uint64_t at, ui
 		if (json)
 			out_json(json);
 	} else {
-		return out_error(RC_USAGE, "-o hex, -o raw or -o json", "\"%s\" is not a format of shm dump", format);
+		return out_error(RC_USAGE, "-o hex, -o raw or -o json",
+				 "\"%s\" is not a format of shm dump", format);
 	}
 	if (fflush(stdout) != 0)
 		return out_error(RC_FAILED, NULL, "cannot write: %s", strerror(errno));
 	if (result != 0)
-		return out_error(RC_UNREACHABLE, "avctl ps", "the RAM file ends inside region \"%s\"",
-				 view->region->name);
+		return out_error(RC_UNREACHABLE, "avctl ps",
+				 "the RAM file ends inside region \"%s\"", view->region->name);
 	return RC_OK;
 }
 
@@ -275,8 +281,10 @@ static int dump_range(const struct ctx *ctx, const struct shm_view *view)
 	if (code != RC_OK)
 		return code;
 	if (at > size || length > size - at)
-		return out_error(RC_USAGE, NULL, "region \"%s\" has %" PRIu64 " bytes: --at %" PRIu64 " --length %" PRIu64
-				 " is outside", view->region->name, size, at, length);
+		return out_error(RC_USAGE, NULL,
+				 "region \"%s\" has %" PRIu64 " bytes: --at %" PRIu64
+				 " --length %" PRIu64 " is outside",
+				 view->region->name, size, at, length);
 	return dump(view, output_format(ctx), at, length);
 }
 
@@ -305,8 +313,8 @@ static int watch_options(const struct ctx *ctx, struct shm_watch_options *option
 	options->interval_ns = DEFAULT_INTERVAL_NS;
 	if (interval && (!ctx_duration(interval, &options->interval_ns) ||
 			 options->interval_ns < SHORTEST_INTERVAL_NS))
-		return out_error(RC_USAGE, "--interval 100ms, 2s; at least 1ms", "\"%s\" is not an interval",
-				 interval);
+		return out_error(RC_USAGE, "--interval 100ms, 2s; at least 1ms",
+				 "\"%s\" is not an interval", interval);
 	code = ctx_number_option(ctx, "count", &options->count);
 	if (code == RC_OK)
 		code = ctx_number_option(ctx, "frames", &options->frames);
@@ -335,7 +343,8 @@ static int watch(struct ctx *ctx, const struct regions *regions, const struct sh
 	if (ctx_flag(ctx, "once"))
 		return dump(view, format, 0, view->region->size);
 	if (lines && strcmp(format, "jsonl") != 0)
-		return out_error(RC_USAGE, "-o jsonl prints each change; --once -o json prints the region",
+		return out_error(RC_USAGE,
+				 "-o jsonl prints each change; --once -o json prints the region",
 				 "shm watch is a stream, which -o %s cannot say", format);
 	if (!lines && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
 		code = shm_watch_run(regions->views, regions->count, chosen, options);
@@ -364,8 +373,10 @@ int cmd_shm_watch(struct ctx *ctx)
 	if (code == RC_OK && condition && view) {
 		options.until = &until;
 		if (shm_expr_parse(&until, view->region, condition, message, sizeof(message)) != 0)
-			code = out_error(RC_USAGE, "--until 'FIELD>=N', 'u32@0x10==1' or 'FIELD~text', joined by &&",
-					 "--until: %s", message);
+			code = out_error(
+				RC_USAGE,
+				"--until 'FIELD>=N', 'u32@0x10==1' or 'FIELD~text', joined by &&",
+				"--until: %s", message);
 	} else if (code == RC_OK && condition) {
 		code = which_region(&regions);
 	}

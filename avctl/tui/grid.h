@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * grid.h - a screenful of characters and styles that is drawn in memory and shown by screen.c. Pure.
+ * grid.h - a screenful of characters and styles that is drawn in memory and shown by screen.c.
+ * Pure.
  */
 #pragma once
 #include <stdbool.h>
@@ -38,7 +39,8 @@ void grid_free(struct grid *grid);
 void grid_clear(struct grid *grid);
 
 /*
- * Write text from (x, y) on, at most room columns; what does not fit is cut, also at the grid's edge.
+ * Write text from (x, y) on, at most room columns; what does not fit is cut, also at the grid's
+ * edge.
  * Anything but printable ASCII becomes '?'.
  */
 void grid_text(struct grid *grid, int x, int y, int room, enum grid_style style, const char *text);

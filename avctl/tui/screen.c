@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* screen.c - curses: shows what others drew in a grid, as attributes and, where there are some, colours.
+/* screen.c - curses: shows what others drew in a grid, as attributes and, where there are some,
+ * colours.
  * Prints only what grid.c let in, so nothing here can pass on an escape sequence. */
 #define NCURSES_WIDECHAR 1
 #include "tui/screen.h"
@@ -26,14 +27,10 @@ static const struct {
 	attr_t attributes;
 	short color; /* -1: none */
 } styles[GRID_STYLE_COUNT] = {
-	[GRID_PLAIN] = {A_NORMAL, -1},
-	[GRID_TITLE] = {A_BOLD, -1},
-	[GRID_DIM] = {A_NORMAL, COLOR_CYAN},
-	[GRID_NOW] = {A_REVERSE, COLOR_RED},
-	[GRID_RECENT] = {A_BOLD, COLOR_YELLOW},
-	[GRID_FADING] = {A_UNDERLINE, COLOR_CYAN},
-	[GRID_ALERT] = {A_REVERSE | A_BOLD, -1},
-	[GRID_CHOSEN] = {A_REVERSE, -1},
+	[GRID_PLAIN] = {A_NORMAL, -1},           [GRID_TITLE] = {A_BOLD, -1},
+	[GRID_DIM] = {A_NORMAL, COLOR_CYAN},     [GRID_NOW] = {A_REVERSE, COLOR_RED},
+	[GRID_RECENT] = {A_BOLD, COLOR_YELLOW},  [GRID_FADING] = {A_UNDERLINE, COLOR_CYAN},
+	[GRID_ALERT] = {A_REVERSE | A_BOLD, -1}, [GRID_CHOSEN] = {A_REVERSE, -1},
 };
 
 static attr_t style_attributes(unsigned style)
@@ -144,8 +141,8 @@ static WINDOW *window_of(PANEL **panel, int width, int height, int x, int y)
 {
 	WINDOW *window = *panel ? panel_window(*panel) : NULL;
 
-	if (window && (getmaxx(window) != width || getmaxy(window) != height || getbegx(window) != x ||
-		       getbegy(window) != y)) {
+	if (window && (getmaxx(window) != width || getmaxy(window) != height ||
+		       getbegx(window) != x || getbegy(window) != y)) {
 		drop_panel(panel);
 		window = NULL;
 	}
@@ -193,8 +190,9 @@ void screen_show(const struct grid *base, const struct grid *overlay)
 		return;
 	draw(window, base);
 	if (overlay && overlay->width <= width && overlay->height <= height) {
-		WINDOW *top = window_of(&screen.overlay, overlay->width, overlay->height,
-					(width - overlay->width) / 2, (height - overlay->height) / 2);
+		WINDOW *top =
+			window_of(&screen.overlay, overlay->width, overlay->height,
+				  (width - overlay->width) / 2, (height - overlay->height) / 2);
 
 		if (top) {
 			draw(top, overlay);

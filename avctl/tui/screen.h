@@ -10,8 +10,17 @@
 /* Keys beyond plain characters. */
 enum screen_key {
 	SCREEN_NO_KEY = -1,
-	SCREEN_UP = 0x1000, SCREEN_DOWN, SCREEN_LEFT, SCREEN_RIGHT, SCREEN_PAGE_UP, SCREEN_PAGE_DOWN,
-	SCREEN_HOME, SCREEN_END, SCREEN_BACKSPACE, SCREEN_RESIZED, SCREEN_OTHER,
+	SCREEN_UP = 0x1000,
+	SCREEN_DOWN,
+	SCREEN_LEFT,
+	SCREEN_RIGHT,
+	SCREEN_PAGE_UP,
+	SCREEN_PAGE_DOWN,
+	SCREEN_HOME,
+	SCREEN_END,
+	SCREEN_BACKSPACE,
+	SCREEN_RESIZED,
+	SCREEN_OTHER,
 };
 
 struct screen_options {
@@ -20,8 +29,8 @@ struct screen_options {
 };
 
 /*
- * Take over the terminal. Returns 0, or -1 when it has no addressable screen (TERM=dumb, unknown); then nothing
- * was changed. screen_close() gives it back; so does exit().
+ * Take over the terminal. Returns 0, or -1 when it has no addressable screen (TERM=dumb, unknown);
+ * then nothing was changed. screen_close() gives it back; so does exit().
  */
 int screen_open(const struct screen_options *options);
 void screen_close(void);

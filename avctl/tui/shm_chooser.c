@@ -49,19 +49,21 @@ void shm_chooser_draw(const struct shm_chooser *chooser, struct grid *grid)
 	grid_clear(grid);
 	snprintf(line, sizeof(line), " avctl shm watch  %zu regions", chooser->count);
 	grid_text(grid, 0, 0, grid->width, GRID_TITLE, line);
-	snprintf(line, sizeof(line), " %-32s %-18s %12s  %s", "REGION", "ADDRESS", "SIZE", "MEMBERS");
+	snprintf(line, sizeof(line), " %-32s %-18s %12s  %s", "REGION", "ADDRESS", "SIZE",
+		 "MEMBERS");
 	grid_text(grid, 0, 1, grid->width, GRID_DIM, line);
 	for (int y = 0; y < rows && top + (size_t)y < chooser->count; y++) {
 		const struct shm_view *view = &chooser->views[top + (size_t)y];
 		bool chosen = top + (size_t)y == chooser->chosen;
 
 		shm_text_members(view->set, view->region, members, sizeof(members));
-		snprintf(line, sizeof(line), " %-32s 0x%-16" PRIx64 " %10" PRIu64 " B  %s", view->region->name,
-			 view->region->address, view->region->size, members);
+		snprintf(line, sizeof(line), " %-32s 0x%-16" PRIx64 " %10" PRIu64 " B  %s",
+			 view->region->name, view->region->address, view->region->size, members);
 		if (chosen)
 			grid_fill(grid, 0, y + 2, grid->width, GRID_CHOSEN, ' ');
 		grid_text(grid, 0, y + 2, grid->width, chosen ? GRID_CHOSEN : GRID_PLAIN, line);
 	}
 	if (grid->height > 3)
-		grid_text(grid, 0, grid->height - 1, grid->width, GRID_PLAIN, " arrows choose, Enter opens, q quits");
+		grid_text(grid, 0, grid->height - 1, grid->width, GRID_PLAIN,
+			  " arrows choose, Enter opens, q quits");
 }

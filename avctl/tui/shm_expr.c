@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* shm_expr.c - parses and evaluates the condition of `shm watch --until`.
- * Reads the region only through the caller's function; nothing is evaluated that did not parse whole. */
+ * Reads the region only through the caller's function; nothing is evaluated that did not parse
+ * whole. */
 #include "tui/shm_expr.h"
 
 #include <ctype.h>
@@ -24,7 +25,7 @@ static const struct {
 } operators[] = {
 	/* Longer ones first. */
 	{"==", SHM_OP_EQ}, {"!=", SHM_OP_NE}, {">=", SHM_OP_GE}, {"<=", SHM_OP_LE},
-	{"=", SHM_OP_EQ},  {">", SHM_OP_GT},  {"<", SHM_OP_LT},	 {"~", SHM_OP_HAS},
+	{"=", SHM_OP_EQ},  {">", SHM_OP_GT},  {"<", SHM_OP_LT},  {"~", SHM_OP_HAS},
 };
 
 static void skip_space(struct parser *p)
@@ -48,19 +49,23 @@ static int parse_operand(struct parser *p, struct shm_term *term)
 		p->at++;
 	length = (size_t)(p->at - name);
 	if (length == 0) {
-		snprintf(p->message, p->message_size, "expected a field or TYPE@OFFSET at \"%.20s\"", name);
+		snprintf(p->message, p->message_size,
+			 "expected a field or TYPE@OFFSET at \"%.20s\"", name);
 		return -1;
 	}
 	if (*p->at == '@' && shm_field_type_parse(name, length, &term->field)) {
 		errno = 0;
 		term->field.at = strtoull(p->at + 1, &end, 0);
 		if (end == p->at + 1 || errno || !isdigit((unsigned char)p->at[1])) {
-			snprintf(p->message, p->message_size, "\"%.20s\" is not an offset", p->at + 1);
+			snprintf(p->message, p->message_size, "\"%.20s\" is not an offset",
+				 p->at + 1);
 			return -1;
 		}
 		p->at = end;
-		if (term->field.at > p->region->size || term->field.length > p->region->size - term->field.at) {
-			snprintf(p->message, p->message_size, "offset 0x%llx is outside region \"%s\"",
+		if (term->field.at > p->region->size ||
+		    term->field.length > p->region->size - term->field.at) {
+			snprintf(p->message, p->message_size,
+				 "offset 0x%llx is outside region \"%s\"",
 				 (unsigned long long)term->field.at, p->region->name);
 			return -1;
 		}
@@ -75,8 +80,8 @@ static int parse_operand(struct parser *p, struct shm_term *term)
 			return 0;
 		}
 	}
-	snprintf(p->message, p->message_size, "region \"%s\" has no field \"%.*s\"", p->region->name,
-		 (int)(length > 40 ? 40 : length), name);
+	snprintf(p->message, p->message_size, "region \"%s\" has no field \"%.*s\"",
+		 p->region->name, (int)(length > 40 ? 40 : length), name);
 	return -1;
 }
 
@@ -109,7 +114,8 @@ static int take_literal(struct parser *p, char *out, size_t size)
 		if (quoted && *p->at == '\\' && p->at[1])
 			p->at++;
 		if (used + 1 >= size) {
-			snprintf(p->message, p->message_size, "value is longer than %zu bytes", size - 1);
+			snprintf(p->message, p->message_size, "value is longer than %zu bytes",
+				 size - 1);
 			return -1;
 		}
 		out[used++] = *p->at++;
@@ -187,10 +193,11 @@ static int set_literal(struct parser *p, struct shm_term *term, const char *text
 	return 0;
 }
 
-int shm_expr_parse(struct shm_expr *expr, const struct set_region *region, const char *text, char *message,
-		   size_t message_size)
+int shm_expr_parse(struct shm_expr *expr, const struct set_region *region, const char *text,
+		   char *message, size_t message_size)
 {
-	struct parser p = {.at = text, .region = region, .message = message, .message_size = message_size};
+	struct parser p = {
+		.at = text, .region = region, .message = message, .message_size = message_size};
 	char literal[SHM_EXPR_TEXT_MAX];
 
 	memset(expr, 0, sizeof(*expr));
@@ -198,7 +205,8 @@ int shm_expr_parse(struct shm_expr *expr, const struct set_region *region, const
 		struct shm_term *term = &expr->terms[expr->count];
 
 		if (expr->count == SHM_EXPR_TERM_MAX) {
-			snprintf(message, message_size, "more than %d conditions", SHM_EXPR_TERM_MAX);
+			snprintf(message, message_size, "more than %d conditions",
+				 SHM_EXPR_TERM_MAX);
 			return -1;
 		}
 		skip_space(&p);
@@ -208,7 +216,8 @@ int shm_expr_parse(struct shm_expr *expr, const struct set_region *region, const
 		if (parse_operator(&p, term) != 0)
 			return -1;
 		skip_space(&p);
-		if (take_literal(&p, literal, sizeof(literal)) != 0 || set_literal(&p, term, literal) != 0)
+		if (take_literal(&p, literal, sizeof(literal)) != 0 ||
+		    set_literal(&p, term, literal) != 0)
 			return -1;
 		expr->count++;
 		skip_space(&p);
@@ -274,7 +283,8 @@ static bool term_holds(const struct shm_term *term, const uint8_t *bytes)
 		return decide(term->op, value.f < term->real ? -1 : value.f > term->real);
 	case SHM_VALUE_BYTES:
 		if (term->op == SHM_OP_HAS)
-			return memmem(value.bytes, value.length, term->text, term->text_length) != NULL;
+			return memmem(value.bytes, value.length, term->text, term->text_length) !=
+			       NULL;
 		return decide(term->op, compare_bytes(&value, term));
 	}
 	return false;
@@ -289,7 +299,8 @@ bool shm_expr_holds(const struct shm_expr *expr, shm_expr_read read, void *conte
 
 		if (term.field.length > sizeof(bytes))
 			term.field.length = sizeof(bytes);
-		if (!read(context, term.field.at, bytes, (size_t)term.field.length) || !term_holds(&term, bytes))
+		if (!read(context, term.field.at, bytes, (size_t)term.field.length) ||
+		    !term_holds(&term, bytes))
 			return false;
 	}
 	return true;

@@ -17,9 +17,9 @@ enum shm_op { SHM_OP_EQ, SHM_OP_NE, SHM_OP_GE, SHM_OP_LE, SHM_OP_GT, SHM_OP_LT, 
 struct shm_term {
 	struct set_field field; /* name is not set */
 	enum shm_op op;
-	bool negative;	  /* of magnitude */
-	uint64_t magnitude; /* against whole numbers */
-	double real;	  /* against f32, f64 */
+	bool negative;                   /* of magnitude */
+	uint64_t magnitude;              /* against whole numbers */
+	double real;                     /* against f32, f64 */
 	uint8_t text[SHM_EXPR_TEXT_MAX]; /* against string, bytes */
 	size_t text_length;
 };
@@ -31,11 +31,12 @@ struct shm_expr {
 
 /*
  * Parse text for region. Terms are FIELD or TYPE@OFFSET, an operator (== = != >= <= > <, and ~ for
- * "contains"), and a number, a word or a "quoted text"; for bytes, hex digits. Terms are joined by &&.
+ * "contains"), and a number, a word or a "quoted text"; for bytes, hex digits. Terms are joined by
+ * &&.
  * Returns 0, or -1 with a sentence in message.
  */
-int shm_expr_parse(struct shm_expr *expr, const struct set_region *region, const char *text, char *message,
-		   size_t message_size);
+int shm_expr_parse(struct shm_expr *expr, const struct set_region *region, const char *text,
+		   char *message, size_t message_size);
 
 /* Reads length bytes at offset at into buffer, false when they are not there. */
 typedef bool (*shm_expr_read)(void *context, uint64_t at, void *buffer, size_t length);

@@ -11,10 +11,12 @@ static const struct {
 	const char *name;
 	uint64_t length;
 } types[] = {
-	[SET_FIELD_U8] = {"u8", 1},	  [SET_FIELD_U16] = {"u16", 2},	    [SET_FIELD_U32] = {"u32", 4},
-	[SET_FIELD_U64] = {"u64", 8},	  [SET_FIELD_I8] = {"i8", 1},	    [SET_FIELD_I16] = {"i16", 2},
-	[SET_FIELD_I32] = {"i32", 4},	  [SET_FIELD_I64] = {"i64", 8},	    [SET_FIELD_F32] = {"f32", 4},
-	[SET_FIELD_F64] = {"f64", 8},	  [SET_FIELD_STRING] = {"string", 0}, [SET_FIELD_BYTES] = {"bytes", 0},
+	[SET_FIELD_U8] = {"u8", 1},         [SET_FIELD_U16] = {"u16", 2},
+	[SET_FIELD_U32] = {"u32", 4},       [SET_FIELD_U64] = {"u64", 8},
+	[SET_FIELD_I8] = {"i8", 1},         [SET_FIELD_I16] = {"i16", 2},
+	[SET_FIELD_I32] = {"i32", 4},       [SET_FIELD_I64] = {"i64", 8},
+	[SET_FIELD_F32] = {"f32", 4},       [SET_FIELD_F64] = {"f64", 8},
+	[SET_FIELD_STRING] = {"string", 0}, [SET_FIELD_BYTES] = {"bytes", 0},
 };
 
 const char *shm_field_type_name(enum set_field_type type)
@@ -87,8 +89,9 @@ struct shm_value shm_field_value(const struct set_field *field, const uint8_t *b
 	case SET_FIELD_BYTES:
 		value.kind = SHM_VALUE_BYTES;
 		value.bytes = bytes;
-		value.length = field->type == SET_FIELD_STRING ?
-			strnlen((const char *)bytes, (size_t)field->length) : (size_t)field->length;
+		value.length = field->type == SET_FIELD_STRING
+				       ? strnlen((const char *)bytes, (size_t)field->length)
+				       : (size_t)field->length;
 		break;
 	}
 	return value;

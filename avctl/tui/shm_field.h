@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shm_field.h - typed values in a region (the YAML's fields:) as text and numbers. Little-endian, as the guests are.
+ * shm_field.h - typed values in a region (the YAML's fields:) as text and numbers. Little-endian,
+ * as the guests are.
  */
 #pragma once
 #include <stdbool.h>
@@ -12,9 +13,9 @@ enum shm_value_kind { SHM_VALUE_UNSIGNED, SHM_VALUE_SIGNED, SHM_VALUE_FLOAT, SHM
 
 struct shm_value {
 	enum shm_value_kind kind;
-	uint64_t u; /* SHM_VALUE_UNSIGNED */
-	int64_t i;  /* SHM_VALUE_SIGNED */
-	double f;   /* SHM_VALUE_FLOAT */
+	uint64_t u;           /* SHM_VALUE_UNSIGNED */
+	int64_t i;            /* SHM_VALUE_SIGNED */
+	double f;             /* SHM_VALUE_FLOAT */
 	const uint8_t *bytes; /* SHM_VALUE_BYTES: borrowed; a string ends before its NUL */
 	size_t length;
 };
@@ -31,11 +32,15 @@ struct shm_value shm_field_value(const struct set_field *field, const uint8_t *b
 bool shm_field_touches(const struct set_field *field, uint64_t at, uint64_t length);
 
 /*
- * Write bytes as printable ASCII, everything else (and backslash and quote) escaped, to out, NUL-terminated.
+ * Write bytes as printable ASCII, everything else (and backslash and quote) escaped, to out,
+ * NUL-terminated.
  * Cuts with "..." when out is too small (size >= 8). Returns the length of the text.
  */
 size_t shm_escape(const uint8_t *bytes, size_t length, char *out, size_t size);
-/* Two hex digits a byte, separator (0: none) between. Cuts likewise. Returns the length of the text. */
+/*
+ * Two hex digits a byte, separator (0: none) between. Cuts likewise. Returns the length of the
+ * text.
+ */
 size_t shm_hex(const uint8_t *bytes, size_t length, char separator, char *out, size_t size);
 
 /* The value as text: numbers, "quoted string", bytes in hex. Safe to print. */

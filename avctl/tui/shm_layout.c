@@ -42,7 +42,7 @@ struct shm_layout shm_layout(int width, int height, size_t field_count)
 {
 	struct shm_layout layout;
 	int bottom = height - 1; /* the status line */
-	int top = 3;		 /* title, members, header */
+	int top = 3;             /* title, members, header */
 	int bytes_width = width;
 
 	memset(&layout, 0, sizeof(layout));

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SHM_LAYOUT_MIN_WIDTH  60
+#define SHM_LAYOUT_MIN_WIDTH 60
 #define SHM_LAYOUT_MIN_HEIGHT 12
 #define SHM_LAYOUT_SIDE_WIDTH 120 /* from here on the fields stand to the right */
 
@@ -17,13 +17,13 @@ struct shm_rect {
 
 struct shm_layout {
 	bool too_small; /* then only title is set */
-	bool side;	/* fields to the right of the bytes */
+	bool side;      /* fields to the right of the bytes */
 	int bytes_per_row;
 	struct shm_rect title;
 	struct shm_rect members;
 	struct shm_rect header; /* column numbers */
-	struct shm_rect bytes;	/* offset, hex and text */
-	struct shm_rect rule;	/* line above the fields, or left of them */
+	struct shm_rect bytes;  /* offset, hex and text */
+	struct shm_rect rule;   /* line above the fields, or left of them */
 	struct shm_rect fields;
 	struct shm_rect status; /* value at the cursor, prompt, message */
 };

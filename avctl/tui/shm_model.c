@@ -7,13 +7,14 @@
 #include <string.h>
 
 #define NS_PER_S 1000000000ull
-#define BLOCK    4096u
+#define BLOCK 4096u
 
 int shm_model_init(struct shm_model *model, uint64_t region_size)
 {
 	memset(model, 0, sizeof(*model));
 	model->region_size = region_size;
-	model->length = region_size < SHM_MODEL_WINDOW_MAX ? (size_t)region_size : SHM_MODEL_WINDOW_MAX;
+	model->length =
+		region_size < SHM_MODEL_WINDOW_MAX ? (size_t)region_size : SHM_MODEL_WINDOW_MAX;
 	/* One more byte: an empty region must not look like no memory. */
 	model->bytes = calloc(model->length + 1, 1);
 	model->next = calloc(model->length + 1, 1);
@@ -65,7 +66,8 @@ size_t shm_model_update(struct shm_model *model, size_t valid, uint64_t now)
 		both = valid;
 	if (model->primed) {
 		for (size_t at = 0; at < both; at += BLOCK)
-			changed += stamp_block(model, at, both - at < BLOCK ? both : at + BLOCK, now);
+			changed +=
+				stamp_block(model, at, both - at < BLOCK ? both : at + BLOCK, now);
 	}
 	old = model->bytes;
 	model->bytes = model->next;
@@ -133,7 +135,8 @@ enum shm_age shm_age_of(uint64_t stamp, uint64_t now)
 	return SHM_AGE_OLD;
 }
 
-enum shm_age shm_model_age(const struct shm_model *model, uint64_t at, uint64_t length, uint64_t now)
+enum shm_age shm_model_age(const struct shm_model *model, uint64_t at, uint64_t length,
+			   uint64_t now)
 {
 	uint64_t latest = 0;
 

@@ -42,7 +42,8 @@ static uint64_t row_bytes(const struct shm_panel *panel)
 
 static uint64_t page_bytes(const struct shm_panel *panel)
 {
-	return row_bytes(panel) * (uint64_t)(panel->layout.bytes.height > 0 ? panel->layout.bytes.height : 1);
+	return row_bytes(panel) *
+	       (uint64_t)(panel->layout.bytes.height > 0 ? panel->layout.bytes.height : 1);
 }
 
 static void sample(struct shm_panel *panel, uint64_t now)
@@ -116,7 +117,8 @@ bool shm_panel_goto(const struct shm_panel *panel, const char *text, uint64_t *a
 			return true;
 		}
 	}
-	if (text[0] == '+' && number_after(text + 1, &value) && value < region->size - panel->cursor)
+	if (text[0] == '+' && number_after(text + 1, &value) &&
+	    value < region->size - panel->cursor)
 		value += panel->cursor;
 	else if (text[0] == '-' && number_after(text + 1, &value) && value <= panel->cursor)
 		value = panel->cursor - value;
@@ -182,7 +184,8 @@ static void search_next(struct shm_panel *panel)
 	uint64_t at = 0;
 
 	if (panel->search_length == 0) {
-		snprintf(panel->message, sizeof(panel->message), "nothing to look for yet: / starts a search");
+		snprintf(panel->message, sizeof(panel->message),
+			 "nothing to look for yet: / starts a search");
 	} else if (find(panel, panel->cursor + 1, panel->view->region->size, &at)) {
 		panel->cursor = at;
 	} else if (find(panel, 0, panel->cursor + 1, &at)) {
@@ -238,7 +241,8 @@ static void move_cursor(struct shm_panel *panel, int64_t by)
 	if (by < 0)
 		panel->cursor -= distance < panel->cursor ? distance : panel->cursor;
 	else if (size)
-		panel->cursor = distance < size - 1 - panel->cursor ? panel->cursor + distance : size - 1;
+		panel->cursor =
+			distance < size - 1 - panel->cursor ? panel->cursor + distance : size - 1;
 }
 
 /* To the field after the one that the cursor is on, in the order of the YAML. */

@@ -16,7 +16,7 @@ enum shm_panel_action { SHM_PANEL_STAY, SHM_PANEL_BACK, SHM_PANEL_QUIT };
 enum shm_panel_input { SHM_INPUT_NONE, SHM_INPUT_GOTO, SHM_INPUT_SEARCH };
 
 #define SHM_PANEL_TEXT_MAX 64
-#define SHM_SEARCH_MAX	   64
+#define SHM_SEARCH_MAX 64
 
 struct shm_panel {
 	const struct shm_view *view;
@@ -24,7 +24,7 @@ struct shm_panel {
 	struct shm_layout layout;
 	int width, height;
 	uint64_t cursor; /* offset in the region */
-	uint64_t top;	 /* offset of the first row shown */
+	uint64_t top;    /* offset of the first row shown */
 	size_t field_top;
 	bool paused;
 	uint64_t paused_at;
@@ -39,7 +39,10 @@ struct shm_panel {
 	size_t search_length;
 };
 
-/* 0, or -1 when there is no memory. rate_ns: how often to sample at first (the nearest step is taken). */
+/*
+ * 0, or -1 when there is no memory. rate_ns: how often to sample at first (the nearest step is
+ * taken).
+ */
 int shm_panel_init(struct shm_panel *panel, const struct shm_view *view, uint64_t rate_ns);
 void shm_panel_free(struct shm_panel *panel);
 
@@ -61,10 +64,13 @@ void shm_panel_draw(const struct shm_panel *panel, struct grid *grid, uint64_t n
 int shm_panel_help(const struct shm_panel *panel, struct grid *grid);
 
 /*
- * Where text means to go: 0x10, 16, +64, -64, a field's name, an address inside the region. Returns false when
- * it means nothing in the region.
+ * Where text means to go: 0x10, 16, +64, -64, a field's name, an address inside the region. Returns
+ * false when it means nothing in the region.
  */
 bool shm_panel_goto(const struct shm_panel *panel, const char *text, uint64_t *at);
 
-/* What text means to look for: the text itself, or, after "=", hex bytes. Returns the length, 0: nothing. */
+/*
+ * What text means to look for: the text itself, or, after "=", hex bytes. Returns the length, 0:
+ * nothing.
+ */
 size_t shm_panel_pattern(const char *text, uint8_t pattern[SHM_SEARCH_MAX]);

@@ -17,7 +17,8 @@ static const enum grid_style age_style[] = {
 	[SHM_AGE_NOW] = GRID_NOW,
 };
 
-static void text_in(struct grid *grid, struct shm_rect where, int x, int y, enum grid_style style, const char *text)
+static void text_in(struct grid *grid, struct shm_rect where, int x, int y, enum grid_style style,
+		    const char *text)
 {
 	if (y < where.height)
 		grid_text(grid, where.x + x, where.y + y, where.width - x, style, text);
@@ -44,14 +45,16 @@ static void draw_title(const struct shm_panel *panel, struct grid *grid)
 	int x;
 
 	short_size(size, sizeof(size), region->size);
-	snprintf(line, sizeof(line), " avctl shm watch  %s  0x%08" PRIx64 " +%s", region->name, region->address, size);
+	snprintf(line, sizeof(line), " avctl shm watch  %s  0x%08" PRIx64 " +%s", region->name,
+		 region->address, size);
 	if (ms >= 1000)
 		snprintf(rate, sizeof(rate), "every %" PRIu64 " s  ? help ", ms / 1000);
 	else
 		snprintf(rate, sizeof(rate), "%" PRIu64 " Hz  ? help ", 1000 / ms);
 	x = at.width - (int)strlen(rate) - (int)strlen(state) - 1;
 	if ((int)strlen(line) > x)
-		snprintf(line, sizeof(line), " %s  0x%08" PRIx64 " +%s", region->name, region->address, size);
+		snprintf(line, sizeof(line), " %s  0x%08" PRIx64 " +%s", region->name,
+			 region->address, size);
 	grid_text(grid, 0, at.y, x, GRID_TITLE, line);
 	text_in(grid, at, x, 0, panel->gone || panel->paused ? GRID_ALERT : GRID_TITLE, state);
 	text_in(grid, at, x + (int)strlen(state) + 1, 0, GRID_PLAIN, rate);
@@ -65,8 +68,10 @@ static void draw_members(const struct shm_panel *panel, struct grid *grid, uint6
 	int room;
 
 	if (model->last_change && now >= model->last_change)
-		snprintf(line, sizeof(line), ">= %" PRIu64 " B/s  last change %.1f s ago at 0x%" PRIx64 " ",
-			 shm_model_rate(model, now), (double)(now - model->last_change) / 1e9, model->last_change_at);
+		snprintf(line, sizeof(line),
+			 ">= %" PRIu64 " B/s  last change %.1f s ago at 0x%" PRIx64 " ",
+			 shm_model_rate(model, now), (double)(now - model->last_change) / 1e9,
+			 model->last_change_at);
 	else
 		snprintf(line, sizeof(line), "no change seen yet ");
 	room = width - (int)strlen(line) - 2;
@@ -87,7 +92,8 @@ static void draw_header(const struct shm_panel *panel, struct grid *grid)
 		snprintf(digits, sizeof(digits), "%2x", (unsigned)i);
 		text_in(grid, panel->layout.header, shm_layout_hex_column(i), 0, GRID_DIM, digits);
 		snprintf(digits, sizeof(digits), "%x", (unsigned)i % 16);
-		text_in(grid, panel->layout.header, shm_layout_text_column(per_row, i), 0, GRID_DIM, digits);
+		text_in(grid, panel->layout.header, shm_layout_text_column(per_row, i), 0, GRID_DIM,
+			digits);
 	}
 }
 
@@ -117,7 +123,8 @@ static void draw_row(const struct shm_panel *panel, struct grid *grid, int y, ui
 	text_in(grid, at, shm_layout_text_column(per_row, per_row), y, GRID_DIM, "|");
 	for (int i = 0; i < per_row; i++) {
 		uint64_t where = offset + (uint64_t)i;
-		int byte = where < panel->view->region->size ? shm_model_byte(&panel->model, where) : -2;
+		int byte = where < panel->view->region->size ? shm_model_byte(&panel->model, where)
+							     : -2;
 		enum shm_age age = shm_model_age(&panel->model, where, byte >= 0, now);
 
 		if (byte >= 0)
@@ -125,7 +132,10 @@ static void draw_row(const struct shm_panel *panel, struct grid *grid, int y, ui
 		else
 			snprintf(text, sizeof(text), "%s", byte == -1 ? "??" : "  ");
 		text_in(grid, at, shm_layout_hex_column(i), y, age_style[age], text);
-		text[0] = byte >= 0x20 && byte < 0x7f ? (char)byte : byte >= 0 ? '.' : byte == -1 ? '?' : ' ';
+		text[0] = byte >= 0x20 && byte < 0x7f ? (char)byte
+			  : byte >= 0                 ? '.'
+			  : byte == -1                ? '?'
+						      : ' ';
 		text[1] = '\0';
 		text_in(grid, at, shm_layout_text_column(per_row, i), y, age_style[age], text);
 		mark[0] = panel->brackets ? bracket(before, age) : ' ';
@@ -138,7 +148,8 @@ static void draw_row(const struct shm_panel *panel, struct grid *grid, int y, ui
 		text_in(grid, at, shm_layout_hex_column(per_row - 1) + 2, y, GRID_PLAIN, mark);
 }
 
-static void draw_field(const struct shm_panel *panel, struct grid *grid, int y, size_t index, uint64_t now)
+static void draw_field(const struct shm_panel *panel, struct grid *grid, int y, size_t index,
+		       uint64_t now)
 {
 	const struct set_field *field = &panel->view->region->fields[index];
 	const uint8_t *bytes = shm_model_span(&panel->model, field->at, field->length);
@@ -155,7 +166,8 @@ static void draw_field(const struct shm_panel *panel, struct grid *grid, int y, 
 	if (room < 16)
 		room = 16;
 	if (bytes)
-		shm_field_text(field, bytes, value, (size_t)room < sizeof(value) ? (size_t)room : sizeof(value));
+		shm_field_text(field, bytes, value,
+			       (size_t)room < sizeof(value) ? (size_t)room : sizeof(value));
 	else
 		snprintf(value, sizeof(value), "-"); /* outside the part that is followed */
 	text_in(grid, at, (int)strlen(line), y, age_style[age], value);
@@ -195,13 +207,15 @@ static void draw_fields(const struct shm_panel *panel, struct grid *grid, uint64
 /* The bytes at the cursor as numbers of each width. */
 static void cursor_values(const struct shm_panel *panel, char *line, size_t size)
 {
-	static const enum set_field_type types[] = {SET_FIELD_U8,  SET_FIELD_I8,  SET_FIELD_U16, SET_FIELD_U32,
-						    SET_FIELD_I32, SET_FIELD_U64, SET_FIELD_F32};
+	static const enum set_field_type types[] = {SET_FIELD_U8,  SET_FIELD_I8,  SET_FIELD_U16,
+						    SET_FIELD_U32, SET_FIELD_I32, SET_FIELD_U64,
+						    SET_FIELD_F32};
 	static const uint64_t lengths[] = {1, 1, 2, 4, 4, 8, 4};
 	size_t used = (size_t)snprintf(line, size, " @0x%04" PRIx64, panel->cursor);
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		struct set_field field = {.at = panel->cursor, .length = lengths[i], .type = types[i]};
+		struct set_field field = {
+			.at = panel->cursor, .length = lengths[i], .type = types[i]};
 		const uint8_t *bytes = shm_model_span(&panel->model, field.at, field.length);
 		char value[64];
 		const char *type = shm_field_type_name(types[i]);
@@ -223,8 +237,8 @@ static void draw_status(const struct shm_panel *panel, struct grid *grid)
 
 	if (panel->input != SHM_INPUT_NONE) {
 		snprintf(line, sizeof(line), " %s %s",
-			 panel->input == SHM_INPUT_GOTO ? "go to (offset, +N, address, field):" :
-							  "look for (text, or =hex bytes):",
+			 panel->input == SHM_INPUT_GOTO ? "go to (offset, +N, address, field):"
+							: "look for (text, or =hex bytes):",
 			 panel->text);
 		text_in(grid, at, 0, 0, GRID_TITLE, line);
 		grid->cursor_x = (int)strlen(line) < at.width ? (int)strlen(line) : at.width - 1;
@@ -234,9 +248,12 @@ static void draw_status(const struct shm_panel *panel, struct grid *grid)
 	if (panel->message[0])
 		snprintf(line, sizeof(line), " %s", panel->message);
 	else if (panel->gone)
-		snprintf(line, sizeof(line), " the set has ended: these are its last bytes (q quits)");
+		snprintf(line, sizeof(line),
+			 " the set has ended: these are its last bytes (q quits)");
 	else
-		cursor_values(panel, line, (size_t)at.width < sizeof(line) ? (size_t)at.width + 1 : sizeof(line));
+		cursor_values(panel, line,
+			      (size_t)at.width < sizeof(line) ? (size_t)at.width + 1
+							      : sizeof(line));
 	text_in(grid, at, 0, 0, GRID_PLAIN, line);
 }
 
@@ -249,8 +266,8 @@ void shm_panel_draw(const struct shm_panel *panel, struct grid *grid, uint64_t n
 	if (layout->too_small) {
 		char line[96];
 
-		snprintf(line, sizeof(line), "%dx%d is too small: %dx%d needed (q quits)", panel->width, panel->height,
-			 SHM_LAYOUT_MIN_WIDTH, SHM_LAYOUT_MIN_HEIGHT);
+		snprintf(line, sizeof(line), "%dx%d is too small: %dx%d needed (q quits)",
+			 panel->width, panel->height, SHM_LAYOUT_MIN_WIDTH, SHM_LAYOUT_MIN_HEIGHT);
 		text_in(grid, layout->title, 0, 0, GRID_PLAIN, line);
 		return;
 	}
@@ -263,9 +280,11 @@ void shm_panel_draw(const struct shm_panel *panel, struct grid *grid, uint64_t n
 		draw_row(panel, grid, y, now);
 	draw_fields(panel, grid, now);
 	in_page = panel->cursor - panel->top;
-	if (panel->cursor >= panel->top && in_page / (uint64_t)layout->bytes_per_row < (uint64_t)layout->bytes.height) {
+	if (panel->cursor >= panel->top &&
+	    in_page / (uint64_t)layout->bytes_per_row < (uint64_t)layout->bytes.height) {
 		grid->cursor_y = layout->bytes.y + (int)(in_page / (uint64_t)layout->bytes_per_row);
-		grid->cursor_x = shm_layout_hex_column((int)(in_page % (uint64_t)layout->bytes_per_row));
+		grid->cursor_x =
+			shm_layout_hex_column((int)(in_page % (uint64_t)layout->bytes_per_row));
 	}
 	draw_status(panel, grid);
 }
@@ -286,7 +305,8 @@ int shm_panel_help(const struct shm_panel *panel, struct grid *grid)
 	int count = (int)(sizeof(lines) / sizeof(lines[0]));
 	int width = 60;
 
-	if (panel->width < width || panel->height < count + 2 || grid_resize(grid, width, count + 2) != 0)
+	if (panel->width < width || panel->height < count + 2 ||
+	    grid_resize(grid, width, count + 2) != 0)
 		return -1;
 	for (int y = 0; y < grid->height; y++) {
 		bool edge = y == 0 || y == grid->height - 1;

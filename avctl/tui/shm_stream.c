@@ -41,7 +41,8 @@ uint64_t shm_watch_now(const struct shm_watch_options *options, uint64_t frame)
 
 uint64_t shm_watch_wall(const struct shm_watch_options *options, uint64_t frame)
 {
-	return options->fixed_clock ? options->clock_ns + frame * options->interval_ns : clock_now(CLOCK_REALTIME);
+	return options->fixed_clock ? options->clock_ns + frame * options->interval_ns
+				    : clock_now(CLOCK_REALTIME);
 }
 
 bool shm_watch_read(void *view, uint64_t at, void *buffer, size_t length)
@@ -68,7 +69,9 @@ static bool read_sample(void *context, uint64_t at, void *buffer, size_t length)
 	return true;
 }
 
-/* Print what differs between old and new; 0, or -1 when the reader is gone or enough was printed. */
+/*
+ * Print what differs between old and new; 0, or -1 when the reader is gone or enough was printed.
+ */
 static int print_changes(struct stream *stream, size_t valid)
 {
 	size_t both = valid < stream->valid ? valid : stream->valid;
@@ -77,9 +80,11 @@ static int print_changes(struct stream *stream, size_t valid)
 	size_t at = 0;
 
 	while (shm_next_change(stream->old, stream->new, both, &at, &change)) {
-		json_t *json = shm_json_change(stream->view->region, &change, wall, stream->old + change.offset,
+		json_t *json = shm_json_change(stream->view->region, &change, wall,
+					       stream->old + change.offset,
 					       stream->new + change.offset, stream->new, valid);
-		int bad = !json || json_dumpf(json, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER) != 0 ||
+		int bad = !json ||
+			  json_dumpf(json, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER) != 0 ||
 			  putchar('\n') == EOF;
 
 		json_decref(json);
@@ -95,12 +100,15 @@ static bool step(struct stream *stream, uint64_t end, int *code)
 {
 	const struct shm_watch_options *options = stream->options;
 	bool gone = shm_view_gone(stream->view);
-	size_t valid = shm_view_read(stream->view, 0, stream->new, (size_t)stream->view->region->size);
+	size_t valid =
+		shm_view_read(stream->view, 0, stream->new, (size_t)stream->view->region->size);
 	uint8_t *swap;
 	bool enough = stream->frame > 0 && print_changes(stream, valid) != 0;
 
 	if (fflush(stdout) != 0) {
-		*code = errno == EPIPE ? RC_OK : out_error(RC_FAILED, NULL, "cannot write: %s", strerror(errno));
+		*code = errno == EPIPE
+				? RC_OK
+				: out_error(RC_FAILED, NULL, "cannot write: %s", strerror(errno));
 		return true;
 	}
 	swap = stream->old;
@@ -111,14 +119,16 @@ static bool step(struct stream *stream, uint64_t end, int *code)
 	*code = RC_OK;
 	if (enough)
 		return true;
-	/* The condition looks at this very sample, so that it cannot hold between two lines unseen. */
+	/*
+	 * The condition looks at this very sample, so that it cannot hold between two lines unseen.
+	 */
 	if (options->until && shm_expr_holds(options->until, read_sample, stream))
 		return true;
 	if (options->frames && stream->frame >= options->frames)
 		return true;
 	if (gone) {
-		*code = out_error(RC_UNREACHABLE, "avctl up starts it again", "set \"%s\" has ended",
-				  stream->view->set->name);
+		*code = out_error(RC_UNREACHABLE, "avctl up starts it again",
+				  "set \"%s\" has ended", stream->view->set->name);
 		return true;
 	}
 	if (end && clock_now(CLOCK_MONOTONIC) >= end) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* shm_text.c - prints a region as text and JSON.
- * Never lets a byte that a guest wrote out unescaped, but for shm_text_raw(), which is asked for by name. */
+ * Never lets a byte that a guest wrote out unescaped, but for shm_text_raw(), which is asked for by
+ * name. */
 #include "tui/shm_text.h"
 
 #include <inttypes.h>
@@ -21,9 +22,11 @@ void shm_text_row(uint64_t offset, const uint8_t *bytes, size_t count, char line
 		const char *gap = i == 8 ? "  " : " ";
 
 		if (i < count)
-			used += snprintf(line + used, SHM_TEXT_LINE_MAX - (size_t)used, "%s%02x", gap, bytes[i]);
+			used += snprintf(line + used, SHM_TEXT_LINE_MAX - (size_t)used, "%s%02x",
+					 gap, bytes[i]);
 		else
-			used += snprintf(line + used, SHM_TEXT_LINE_MAX - (size_t)used, "%s  ", gap);
+			used += snprintf(line + used, SHM_TEXT_LINE_MAX - (size_t)used, "%s  ",
+					 gap);
 	}
 	used += snprintf(line + used, SHM_TEXT_LINE_MAX - (size_t)used, "  |");
 	for (size_t i = 0; i < count && i < 16; i++)
@@ -41,7 +44,8 @@ int shm_text_dump(const struct shm_view *view, uint64_t at, uint64_t length, FIL
 	char line[SHM_TEXT_LINE_MAX];
 
 	while (chunk && at < end) {
-		size_t got = shm_view_read(view, at, chunk, end - at < CHUNK ? (size_t)(end - at) : CHUNK);
+		size_t got = shm_view_read(view, at, chunk,
+					   end - at < CHUNK ? (size_t)(end - at) : CHUNK);
 
 		if (got == 0)
 			break;
@@ -72,7 +76,8 @@ int shm_text_raw(const struct shm_view *view, uint64_t at, uint64_t length, FILE
 	uint64_t end = at + length;
 
 	while (chunk && at < end) {
-		size_t got = shm_view_read(view, at, chunk, end - at < CHUNK ? (size_t)(end - at) : CHUNK);
+		size_t got = shm_view_read(view, at, chunk,
+					   end - at < CHUNK ? (size_t)(end - at) : CHUNK);
 
 		if (got == 0 || fwrite(chunk, 1, got, out) != got)
 			break;
@@ -82,7 +87,8 @@ int shm_text_raw(const struct shm_view *view, uint64_t at, uint64_t length, FILE
 	return at == end ? 0 : -1;
 }
 
-void shm_text_members(const struct set *set, const struct set_region *region, char *out, size_t size)
+void shm_text_members(const struct set *set, const struct set_region *region, char *out,
+		      size_t size)
 {
 	size_t used = 0;
 
@@ -105,7 +111,8 @@ void shm_text_fields(const struct shm_view *view, FILE *out)
 		const struct set_field *field = &view->region->fields[i];
 		uint8_t *bytes = calloc((size_t)field->length + 1, 1);
 
-		if (bytes && shm_view_read(view, field->at, bytes, (size_t)field->length) == field->length)
+		if (bytes &&
+		    shm_view_read(view, field->at, bytes, (size_t)field->length) == field->length)
 			shm_field_text(field, bytes, text, sizeof(text));
 		else
 			snprintf(text, sizeof(text), "??");
@@ -160,8 +167,8 @@ json_t *shm_json_field(const struct set_field *field, const uint8_t *bytes)
 }
 
 /* Put the fields that [at, at + length) touches into a new object; NULL when there are none. */
-static json_t *fields_json(const struct set_region *region, uint64_t at, uint64_t length, const uint8_t *bytes,
-			   size_t valid)
+static json_t *fields_json(const struct set_region *region, uint64_t at, uint64_t length,
+			   const uint8_t *bytes, size_t valid)
 {
 	json_t *fields = NULL;
 
@@ -183,11 +190,12 @@ json_t *shm_json_summary(const struct set *set, const struct set_region *region)
 	json_t *members = json_array();
 
 	for (size_t i = 0; i < region->member_count; i++)
-		json_array_append_new(members, json_pack("{s:s, s:s}", "vm", set->vms[region->members[i].vm].name,
-							 "rights", region->members[i].write ? "rw" : "ro"));
+		json_array_append_new(
+			members, json_pack("{s:s, s:s}", "vm", set->vms[region->members[i].vm].name,
+					   "rights", region->members[i].write ? "rw" : "ro"));
 	return json_pack("{s:s, s:o, s:I, s:o}", "region", region->name, "address",
-			 json_sprintf("0x%" PRIx64, region->address), "size", (json_int_t)region->size, "members",
-			 members);
+			 json_sprintf("0x%" PRIx64, region->address), "size",
+			 (json_int_t)region->size, "members", members);
 }
 
 json_t *shm_json_region(const struct shm_view *view, uint64_t at, uint64_t length)
@@ -210,7 +218,8 @@ json_t *shm_json_region(const struct shm_view *view, uint64_t at, uint64_t lengt
 	return json;
 }
 
-int shm_next_change(const uint8_t *old, const uint8_t *new, size_t length, size_t *at, struct shm_change *change)
+int shm_next_change(const uint8_t *old, const uint8_t *new, size_t length, size_t *at,
+		    struct shm_change *change)
 {
 	size_t i = *at;
 	size_t start;
@@ -233,8 +242,9 @@ int shm_next_change(const uint8_t *old, const uint8_t *new, size_t length, size_
 	return i > start;
 }
 
-json_t *shm_json_change(const struct set_region *region, const struct shm_change *change, uint64_t wall_ns,
-			const uint8_t *old, const uint8_t *new, const uint8_t *bytes, size_t valid)
+json_t *shm_json_change(const struct set_region *region, const struct shm_change *change,
+			uint64_t wall_ns, const uint8_t *old, const uint8_t *new,
+			const uint8_t *bytes, size_t valid)
 {
 	time_t seconds = (time_t)(wall_ns / 1000000000ull);
 	unsigned ms = (unsigned)(wall_ns / 1000000ull % 1000ull);
@@ -245,9 +255,9 @@ json_t *shm_json_change(const struct set_region *region, const struct shm_change
 
 	if (gmtime_r(&seconds, &tm))
 		strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	json = json_pack("{s:o, s:s, s:I, s:o, s:o}", "t", json_sprintf("%s.%03uZ", date, ms), "region", region->name,
-			 "off", (json_int_t)change->offset, "old", hex_json(old, change->length), "new",
-			 hex_json(new, change->length));
+	json = json_pack("{s:o, s:s, s:I, s:o, s:o}", "t", json_sprintf("%s.%03uZ", date, ms),
+			 "region", region->name, "off", (json_int_t)change->offset, "old",
+			 hex_json(old, change->length), "new", hex_json(new, change->length));
 	if (json && fields)
 		json_object_set_new(json, "fields", fields);
 	else

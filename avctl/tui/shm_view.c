@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* shm_view.c - reads a shared region out of the RAM file that QEMU maps.
- * Uses pread() only: the file may be cut under us, and a mapping would answer with SIGBUS. Never writes. */
+ * Uses pread() only: the file may be cut under us, and a mapping would answer with SIGBUS. Never
+ * writes. */
 #include "tui/shm_view.h"
 
 #include <errno.h>

@@ -15,12 +15,12 @@ struct shm_view {
 	const struct set_region *region;
 	int ram_fd;
 	uint64_t offset; /* of the region's first byte in the RAM file */
-	pid_t owner;	 /* the process behind the RAM file; 0: not known */
+	pid_t owner;     /* the process behind the RAM file; 0: not known */
 };
 
 /*
- * Copy up to length bytes at offset at of the region to buffer. Returns how many were there: fewer when
- * the region or the file ends before. Never faults when the file is cut at the same time.
+ * Copy up to length bytes at offset at of the region to buffer. Returns how many were there: fewer
+ * when the region or the file ends before. Never faults when the file is cut at the same time.
  */
 size_t shm_view_read(const struct shm_view *view, uint64_t at, void *buffer, size_t length);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* shm_watch.c - runs the watch panel: time, keys and signals on one side, panel and screen on the other.
+/* shm_watch.c - runs the watch panel: time, keys and signals on one side, panel and screen on the
+ * other.
  * Leaves the terminal as it was on every way out. */
 #include "tui/shm_watch.h"
 
@@ -14,8 +15,8 @@
 struct watch {
 	const struct shm_watch_options *options;
 	struct shm_chooser chooser;
-	bool choosing;	/* the list is shown */
-	bool has_list;	/* Esc leads back to it */
+	bool choosing; /* the list is shown */
+	bool has_list; /* Esc leads back to it */
 	struct shm_panel panel;
 	struct grid base, overlay;
 	uint64_t frame;
@@ -45,7 +46,8 @@ static void fit(struct watch *watch)
 
 static void open_panel(struct watch *watch, size_t index)
 {
-	if (shm_panel_init(&watch->panel, &watch->chooser.views[index], watch->options->interval_ns) != 0) {
+	if (shm_panel_init(&watch->panel, &watch->chooser.views[index],
+			   watch->options->interval_ns) != 0) {
 		finish(watch, RC_FAILED);
 		return;
 	}
@@ -85,7 +87,8 @@ static void take_sample(struct watch *watch, uint64_t now)
 	before = watch->panel.model.last_change;
 	shm_panel_sample(&watch->panel, now);
 	watch->changes += watch->panel.model.last_change != before;
-	if (options->until && shm_expr_holds(options->until, shm_watch_read, (void *)(uintptr_t)view))
+	if (options->until &&
+	    shm_expr_holds(options->until, shm_watch_read, (void *)(uintptr_t)view))
 		finish(watch, RC_OK);
 	if (options->count && watch->changes >= options->count)
 		finish(watch, RC_OK);
@@ -160,8 +163,8 @@ static void run(struct watch *watch)
 		if (real >= watch->next) {
 			watch->frame++;
 			take_sample(watch, shm_watch_now(options, watch->frame));
-			watch->next = real + (watch->choosing ? options->interval_ns :
-							       shm_panel_interval(&watch->panel));
+			watch->next = real + (watch->choosing ? options->interval_ns
+							      : shm_panel_interval(&watch->panel));
 		}
 		show(watch, shm_watch_now(options, watch->frame));
 		if (options->frames && watch->frame >= options->frames)

@@ -25,7 +25,8 @@ static struct {
 	size_t reset_length;
 	volatile sig_atomic_t end, stop;
 	sigset_t mask_before;
-	struct sigaction ending_before[COUNT(ending)], crashing_before[COUNT(crashing)], stop_before;
+	struct sigaction ending_before[COUNT(ending)], crashing_before[COUNT(crashing)],
+		stop_before;
 	char stack[16384]; /* for a crash by stack overflow */
 } terminal;
 
@@ -42,7 +43,10 @@ static void on_stop(int number)
 
 static void on_crash(int number)
 {
-	/* SA_RESETHAND has put the default back: raising it again dies of the same signal, core and all. */
+	/*
+	 * SA_RESETHAND has put the default back: raising it again dies of the same signal, core and
+	 * all.
+	 */
 	ssize_t ignored = write(terminal.fd, terminal.reset, terminal.reset_length);
 
 	(void)ignored;
@@ -50,7 +54,7 @@ static void on_crash(int number)
 	raise(number);
 }
 
-static void catch(int number, void (*handler)(int), int flags, struct sigaction *before)
+static void catch (int number, void (*handler)(int), int flags, struct sigaction *before)
 {
 	struct sigaction action;
 
@@ -85,12 +89,12 @@ int terminal_open(int fd, const char *reset)
 	waiting_signals(&set);
 	sigprocmask(SIG_BLOCK, &set, &terminal.mask_before);
 	for (size_t i = 0; i < COUNT(ending); i++)
-		catch(ending[i], on_end, 0, &terminal.ending_before[i]);
-	catch(SIGTSTP, on_stop, 0, &terminal.stop_before);
+		catch (ending[i], on_end, 0, &terminal.ending_before[i]);
+	catch (SIGTSTP, on_stop, 0, &terminal.stop_before);
 	sigaltstack(&stack, NULL);
 	for (size_t i = 0; i < COUNT(crashing); i++)
-		catch(crashing[i], on_crash, (int)(SA_RESETHAND | SA_NODEFER | SA_ONSTACK),
-		      &terminal.crashing_before[i]);
+		catch (crashing[i], on_crash, (int)(SA_RESETHAND | SA_NODEFER | SA_ONSTACK),
+		       &terminal.crashing_before[i]);
 	terminal.open = true;
 	return 0;
 }
@@ -141,11 +145,11 @@ void terminal_stop(void)
 	sigset_t stop;
 
 	terminal.stop = 0;
-	catch(SIGTSTP, SIG_DFL, 0, NULL);
+	catch (SIGTSTP, SIG_DFL, 0, NULL);
 	raise(SIGTSTP); /* blocked so far */
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGTSTP);
 	sigprocmask(SIG_UNBLOCK, &stop, NULL); /* stops here until SIGCONT */
 	sigprocmask(SIG_BLOCK, &stop, NULL);
-	catch(SIGTSTP, on_stop, 0, NULL);
+	catch (SIGTSTP, on_stop, 0, NULL);
 }

@@ -8,8 +8,9 @@
 #include <stdint.h>
 
 /*
- * Remember the settings of the terminal on fd and take over signals: INT, TERM and HUP end terminal_wait(),
- * TSTP makes it ask for a stop; a crash writes reset (copied, up to 255 bytes) and puts the settings back first.
+ * Remember the settings of the terminal on fd and take over signals: INT, TERM and HUP end
+ * terminal_wait(), TSTP makes it ask for a stop; a crash writes reset (copied, up to 255 bytes) and
+ * puts the settings back first.
  * 0, or -1 with errno.
  */
 int terminal_open(int fd, const char *reset);
@@ -26,5 +27,7 @@ enum terminal_event terminal_wait(int64_t timeout_ns);
 /* The signal that made TERMINAL_END. */
 int terminal_signal(void);
 
-/* Stop this process as Ctrl-Z asks; returns when it is continued. The screen must be ended before. */
+/*
+ * Stop this process as Ctrl-Z asks; returns when it is continued. The screen must be ended before.
+ */
 void terminal_stop(void);

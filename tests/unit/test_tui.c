@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "tui/grid.h"
 #include "tui/shm_expr.h"
 #include "tui/shm_field.h"
 #include "tui/shm_layout.h"
@@ -30,8 +29,8 @@ static bool inside(struct shm_rect r, int width, int height)
 
 static bool overlap(struct shm_rect a, struct shm_rect b)
 {
-	return a.width && b.width && a.height && b.height && a.x < b.x + b.width && b.x < a.x + a.width &&
-	       a.y < b.y + b.height && b.y < a.y + a.height;
+	return a.width && b.width && a.height && b.height && a.x < b.x + b.width &&
+	       b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
 }
 
 static void parts_of_the_panel_never_overlap_or_leave_the_screen(void **state)
@@ -166,7 +165,8 @@ static void what_a_guest_wrote_is_escaped(void **state)
 
 static void fields_are_decoded_little_endian(void **state)
 {
-	static const uint8_t bytes[] = {0x13, 0x04, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 'h', 'i', 0, 'x'};
+	static const uint8_t bytes[] = {0x13, 0x04, 0xff, 0xff, 0xff, 0xff,
+					0xff, 0xff, 'h',  'i',  0,    'x'};
 	struct set_field field = {.type = SET_FIELD_U16, .length = 2};
 	char out[64];
 
@@ -192,7 +192,10 @@ static void fields_are_decoded_little_endian(void **state)
 	assert_false(shm_field_touches(&field, 0, 8));
 }
 
-/* ---- a region to test with ---------------------------------------------------------------------------- */
+/*
+ * ---- a region to test with
+ * ----------------------------------------------------------------------------
+ */
 
 static struct set_field fields[] = {
 	{.name = (char *)"head", .at = 0, .length = 4, .type = SET_FIELD_U32},
@@ -205,10 +208,16 @@ static struct set_field fields[] = {
 static struct set_vm vms[] = {{.name = (char *)"vm1"}, {.name = (char *)"vm2"}};
 static struct set_member members[] = {{.vm = 0}, {.vm = 1, .write = true}};
 static struct set_region region = {
-	.name = (char *)"board", .address = 0x70000000, .size = 64, .members = members, .member_count = 2,
-	.fields = fields, .field_count = 6,
+	.name = (char *)"board",
+	.address = 0x70000000,
+	.size = 64,
+	.members = members,
+	.member_count = 2,
+	.fields = fields,
+	.field_count = 6,
 };
-static struct set set = {.name = (char *)"duo", .vms = vms, .vm_count = 2, .regions = &region, .region_count = 1};
+static struct set set = {
+	.name = (char *)"duo", .vms = vms, .vm_count = 2, .regions = &region, .region_count = 1};
 
 struct sample {
 	const uint8_t *bytes;
@@ -231,7 +240,7 @@ static void fill(uint8_t bytes[64])
 
 	memset(bytes, 0, 64);
 	bytes[0] = 0xe8;
-	bytes[1] = 3; /* head 1000 */
+	bytes[1] = 3;               /* head 1000 */
 	bytes[4] = bytes[5] = 0xff; /* level -1 */
 	memcpy(bytes + 8, &ratio, 4);
 	memcpy(bytes + 16, "Hello, shared memory!", 21);
@@ -246,13 +255,27 @@ static void conditions_compare_fields_as_their_types_say(void **state)
 		const char *text;
 		bool holds;
 	} cases[] = {
-		{"head>=1000", true},	       {"head>1000", false},	     {"head == 0x3e8", true},
-		{"head=1000", true},	       {"head!=1000", false},	     {"level<0", true},
-		{"level == -1", true},	       {"level>-1", false},	     {"ratio>1.25", true},
-		{"ratio<=1.25", false},	       {"message~Hello", true},	     {"message~\"shared memory\"", true},
-		{"message~Ciallo", false},     {"message==Hello", false},    {"message == \"Hello, shared memory!\"", true},
-		{"raw-id==abcd", true},	       {"raw-id~cd", true},	     {"u8@1==3", true},
-		{"u32@0x0>=1000 && level<0", true}, {"head>=1000&&level>0", false}, {"big==18446744073709551615", true},
+		{"head>=1000", true},
+		{"head>1000", false},
+		{"head == 0x3e8", true},
+		{"head=1000", true},
+		{"head!=1000", false},
+		{"level<0", true},
+		{"level == -1", true},
+		{"level>-1", false},
+		{"ratio>1.25", true},
+		{"ratio<=1.25", false},
+		{"message~Hello", true},
+		{"message~\"shared memory\"", true},
+		{"message~Ciallo", false},
+		{"message==Hello", false},
+		{"message == \"Hello, shared memory!\"", true},
+		{"raw-id==abcd", true},
+		{"raw-id~cd", true},
+		{"u8@1==3", true},
+		{"u32@0x0>=1000 && level<0", true},
+		{"head>=1000&&level>0", false},
+		{"big==18446744073709551615", true},
 		{"big>-1", true},
 	};
 	uint8_t bytes[64];
@@ -276,9 +299,26 @@ static void conditions_compare_fields_as_their_types_say(void **state)
 static void conditions_that_make_no_sense_are_refused_with_a_sentence(void **state)
 {
 	static const char *const bad[] = {
-		"", "head", "head>", "head>>1", "nothere>1", "head>abc", "head~1", "u32@64==1", "u32@61==1", "u9@0==1",
-		"head>1 &&", "head>1 head", "raw-id==abc", "raw-id==zz", "message==\"open", "head>99999999999999999999",
-		"u32@==1", "u32@-1==1", "ratio>x", "head>1 && head>1 && head>1 && head>1 && head>1 && head>1 && head>1"
+		"",
+		"head",
+		"head>",
+		"head>>1",
+		"nothere>1",
+		"head>abc",
+		"head~1",
+		"u32@64==1",
+		"u32@61==1",
+		"u9@0==1",
+		"head>1 &&",
+		"head>1 head",
+		"raw-id==abc",
+		"raw-id==zz",
+		"message==\"open",
+		"head>99999999999999999999",
+		"u32@==1",
+		"u32@-1==1",
+		"ratio>x",
+		"head>1 && head>1 && head>1 && head>1 && head>1 && head>1 && head>1"
 		" && head>1 && head>1",
 	};
 	struct shm_expr expr;
@@ -310,10 +350,13 @@ static void a_change_is_one_line_with_time_place_old_and_new(void **state)
 	assert_int_equal(shm_next_change(old, new, 64, &at, &change), 1);
 	assert_int_equal(change.offset, 0);
 	assert_int_equal(change.length, 1);
-	json = shm_json_change(&region, &change, 1700000000ull * SECOND + 250000000, old, new, new, 64);
+	json = shm_json_change(&region, &change, 1700000000ull * SECOND + 250000000, old, new, new,
+			       64);
 	text = json_dumps(json, JSON_COMPACT | JSON_PRESERVE_ORDER);
-	assert_string_equal(text, "{\"t\":\"2023-11-14T22:13:20.250Z\",\"region\":\"board\",\"off\":0,\"old\":\"e8\","
-				  "\"new\":\"e9\",\"fields\":{\"head\":1001}}");
+	assert_string_equal(
+		text,
+		"{\"t\":\"2023-11-14T22:13:20.250Z\",\"region\":\"board\",\"off\":0,\"old\":\"e8\","
+		"\"new\":\"e9\",\"fields\":{\"head\":1001}}");
 	free(text);
 	json_decref(json);
 	assert_int_equal(shm_next_change(old, new, 64, &at, &change), 1);
@@ -321,7 +364,8 @@ static void a_change_is_one_line_with_time_place_old_and_new(void **state)
 	assert_int_equal(change.length, 2);
 	json = shm_json_change(&region, &change, 0, old + 62, new + 62, new, 64);
 	text = json_dumps(json, JSON_COMPACT | JSON_PRESERVE_ORDER);
-	assert_string_equal(text, "{\"t\":\"1970-01-01T00:00:00.000Z\",\"region\":\"board\",\"off\":62,\"old\":\"ffff\","
+	assert_string_equal(text, "{\"t\":\"1970-01-01T00:00:00.000Z\",\"region\":\"board\","
+				  "\"off\":62,\"old\":\"ffff\","
 				  "\"new\":\"017f\",\"fields\":{\"big\":\"0x7f01ffffffffffff\"}}");
 	free(text);
 	json_decref(json);
@@ -348,7 +392,8 @@ static void long_runs_become_several_changes_that_cover_all(void **state)
 
 static struct shm_view file_view(FILE *file, uint64_t offset)
 {
-	return (struct shm_view){.set = &set, .region = &region, .ram_fd = fileno(file), .offset = offset};
+	return (struct shm_view){
+		.set = &set, .region = &region, .ram_fd = fileno(file), .offset = offset};
 }
 
 static void the_dump_shows_hex_text_and_repeats_as_a_star(void **state)
@@ -364,9 +409,11 @@ static void the_dump_shows_hex_text_and_repeats_as_a_star(void **state)
 	assert_int_equal(pwrite(fileno(file), bytes, 64, 4096), 64);
 	assert_int_equal(shm_text_dump(&view, 0, 64, out), 0);
 	fclose(out);
-	assert_string_equal(text, "00000000  48 65 6c 6c 6f 1b 2c 20  00 00 00 00 00 00 00 00  |Hello., ........|\n"
-				  "00000010  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|\n"
-				  "*\n00000040\n");
+	assert_string_equal(
+		text,
+		"00000000  48 65 6c 6c 6f 1b 2c 20  00 00 00 00 00 00 00 00  |Hello., ........|\n"
+		"00000010  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|\n"
+		"*\n00000040\n");
 	free(text);
 	fclose(file);
 }
@@ -407,29 +454,14 @@ static void a_region_as_json_has_members_fields_and_data(void **state)
 	assert_non_null(json);
 	assert_string_equal(json_string_value(json_object_get(json, "address")), "0x70000000");
 	assert_int_equal(json_array_size(json_object_get(json, "members")), 2);
-	assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "fields"), "head")), 1000);
-	assert_string_equal(json_string_value(json_object_get(json_object_get(json, "fields"), "message")),
-			    "Hello, shared memory!");
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(json, "fields"), "head")), 1000);
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(json, "fields"), "message")),
+		"Hello, shared memory!");
 	assert_int_equal(strlen(json_string_value(json_object_get(json, "data"))), 128);
 	json_decref(json);
 	fclose(file);
-}
-
-static void the_grid_keeps_control_characters_and_far_places_out(void **state)
-{
-	struct grid grid = {0};
-	char line[16];
-
-	(void)state;
-	assert_int_equal(grid_resize(&grid, 10, 2), 0);
-	grid_text(&grid, 7, 0, 100, GRID_PLAIN, "\x1b[2J");
-	grid_text(&grid, -1, 1, 100, GRID_PLAIN, "\xc3\xa4" "bc");
-	grid_text(&grid, 0, 5, 100, GRID_PLAIN, "below");
-	grid_row(&grid, 0, line);
-	assert_string_equal(line, "       ?[2");
-	grid_row(&grid, 1, line);
-	assert_string_equal(line, "?bc       ");
-	grid_free(&grid);
 }
 
 int main(void)
@@ -439,7 +471,8 @@ int main(void)
 		cmocka_unit_test(sixteen_bytes_and_their_text_fit_in_eighty_columns),
 		cmocka_unit_test(a_byte_ages_from_reverse_to_bold_to_underline_to_plain),
 		cmocka_unit_test(only_bytes_that_differ_between_samples_are_stamped),
-		cmocka_unit_test(bytes_beyond_the_end_of_the_file_are_unknown_and_do_not_count_as_changes),
+		cmocka_unit_test(
+			bytes_beyond_the_end_of_the_file_are_unknown_and_do_not_count_as_changes),
 		cmocka_unit_test(a_large_region_is_followed_around_the_view),
 		cmocka_unit_test(what_a_guest_wrote_is_escaped),
 		cmocka_unit_test(fields_are_decoded_little_endian),
@@ -450,7 +483,6 @@ int main(void)
 		cmocka_unit_test(the_dump_shows_hex_text_and_repeats_as_a_star),
 		cmocka_unit_test(a_file_that_is_cut_is_noticed_and_not_fatal),
 		cmocka_unit_test(a_region_as_json_has_members_fields_and_data),
-		cmocka_unit_test(the_grid_keeps_control_characters_and_far_places_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

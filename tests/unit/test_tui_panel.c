@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_tui_panel.c - the watch panel as text: what it draws, what keys do. The RAM file is a temporary one.
+/* test_tui_panel.c - the watch panel as text: what it draws, what keys do. The RAM file is a
+ * temporary one.
  * Never opens a terminal. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,10 +25,16 @@ static struct set_field fields[] = {
 static struct set_vm vms[] = {{.name = (char *)"vm1"}, {.name = (char *)"vm2"}};
 static struct set_member members[] = {{.vm = 0}, {.vm = 1, .write = true}};
 static struct set_region region = {
-	.name = (char *)"board", .address = 0x70000000, .size = 65536, .members = members, .member_count = 2,
-	.fields = fields, .field_count = 2,
+	.name = (char *)"board",
+	.address = 0x70000000,
+	.size = 65536,
+	.members = members,
+	.member_count = 2,
+	.fields = fields,
+	.field_count = 2,
 };
-static struct set set = {.name = (char *)"duo", .vms = vms, .vm_count = 2, .regions = &region, .region_count = 1};
+static struct set set = {
+	.name = (char *)"duo", .vms = vms, .vm_count = 2, .regions = &region, .region_count = 1};
 
 struct bench {
 	char path[32]; /* kept: a file without a name means that the set has ended */
@@ -42,7 +49,8 @@ static int setup(void **state)
 	struct bench *b = calloc(1, sizeof(*b));
 
 	strcpy(b->path, "/tmp/test_tui.XXXXXX");
-	b->view = (struct shm_view){.set = &set, .region = &region, .ram_fd = mkstemp(b->path), .offset = 0};
+	b->view = (struct shm_view){
+		.set = &set, .region = &region, .ram_fd = mkstemp(b->path), .offset = 0};
 	if (ftruncate(b->view.ram_fd, 65536) != 0 || pwrite(b->view.ram_fd, "Ciallo!", 7, 0) != 7)
 		return -1;
 	if (shm_panel_init(&b->panel, &b->view, SECOND / 10) != 0)
@@ -87,12 +95,14 @@ static void the_panel_shows_title_members_bytes_and_fields(void **state)
 {
 	struct bench *b = *state;
 
-	assert_string_equal(row(b, 0, SECOND),
-			    " avctl shm watch  board  0x70000000 +64K                    LIVE  10 Hz  ? help ");
+	assert_string_equal(
+		row(b, 0, SECOND),
+		" avctl shm watch  board  0x70000000 +64K                    LIVE  10 Hz  ? help ");
 	assert_non_null(strstr(row(b, 1, SECOND), "vm1 ro  vm2 rw"));
 	assert_non_null(strstr(row(b, 1, SECOND), "no change seen yet"));
-	assert_string_equal(row(b, 3, SECOND),
-			    " 00000000  43 69 61 6c 6c 6f 21 00  00 00 00 00 00 00 00 00  |Ciallo!.........| ");
+	assert_string_equal(
+		row(b, 3, SECOND),
+		" 00000000  43 69 61 6c 6c 6f 21 00  00 00 00 00 00 00 00 00  |Ciallo!.........| ");
 	assert_non_null(strstr(row(b, 21, SECOND), "message"));
 	assert_non_null(strstr(row(b, 21, SECOND), "\"Ciallo!\""));
 	assert_non_null(strstr(row(b, 22, SECOND), "head"));
@@ -194,9 +204,32 @@ static void search_finds_text_and_hex_and_wraps(void **state)
 
 static void the_cursor_never_leaves_the_region_or_the_screen(void **state)
 {
-	static const int keys[] = {SCREEN_UP, SCREEN_DOWN, SCREEN_LEFT, SCREEN_RIGHT, SCREEN_PAGE_UP, SCREEN_PAGE_DOWN,
-				   SCREEN_HOME, SCREEN_END, '\t', ' ', '?', 'g', 0x1b, '/', 'n', '+', '-', SCREEN_BACKSPACE,
-				   SCREEN_OTHER, '\n', 'h', 'j', 'k', 'l', '1', 'x'};
+	static const int keys[] = {SCREEN_UP,
+				   SCREEN_DOWN,
+				   SCREEN_LEFT,
+				   SCREEN_RIGHT,
+				   SCREEN_PAGE_UP,
+				   SCREEN_PAGE_DOWN,
+				   SCREEN_HOME,
+				   SCREEN_END,
+				   '\t',
+				   ' ',
+				   '?',
+				   'g',
+				   0x1b,
+				   '/',
+				   'n',
+				   '+',
+				   '-',
+				   SCREEN_BACKSPACE,
+				   SCREEN_OTHER,
+				   '\n',
+				   'h',
+				   'j',
+				   'k',
+				   'l',
+				   '1',
+				   'x'};
 	struct bench *b = *state;
 	unsigned seed = 12345;
 
@@ -206,7 +239,8 @@ static void the_cursor_never_leaves_the_region_or_the_screen(void **state)
 		seed = seed * 1103515245u + 12345u;
 		key = keys[(seed >> 16) % (sizeof(keys) / sizeof(keys[0]))];
 		if (i % 50 == 0) {
-			int width = 1 + (int)((seed >> 8) % 200), height = 1 + (int)((seed >> 20) % 60);
+			int width = 1 + (int)((seed >> 8) % 200),
+			    height = 1 + (int)((seed >> 20) % 60);
 
 			shm_panel_resize(&b->panel, width, height);
 			assert_int_equal(grid_resize(&b->grid, width, height), 0);
@@ -287,6 +321,25 @@ static void the_list_moves_and_opens(void **state)
 	assert_int_equal(shm_chooser_key(&chooser, 'q'), SHM_CHOOSER_QUIT);
 }
 
+static void the_grid_keeps_control_characters_and_far_places_out(void **state)
+{
+	struct grid grid = {0};
+	char line[16];
+
+	(void)state;
+	assert_int_equal(grid_resize(&grid, 10, 2), 0);
+	grid_text(&grid, 7, 0, 100, GRID_PLAIN, "\x1b[2J");
+	grid_text(&grid, -1, 1, 100, GRID_PLAIN,
+		  "\xc3\xa4"
+		  "bc");
+	grid_text(&grid, 0, 5, 100, GRID_PLAIN, "below");
+	grid_row(&grid, 0, line);
+	assert_string_equal(line, "       ?[2");
+	grid_row(&grid, 1, line);
+	assert_string_equal(line, "?bc       ");
+	grid_free(&grid);
+}
+
 #define PANEL_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -304,6 +357,7 @@ int main(void)
 		PANEL_TEST(a_set_that_ended_leaves_its_last_bytes_on_the_screen),
 		PANEL_TEST(help_is_closed_by_any_key),
 		PANEL_TEST(the_list_moves_and_opens),
+		cmocka_unit_test(the_grid_keeps_control_characters_and_far_places_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
