@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -259,19 +260,20 @@ static void pause_before_retry(uint64_t deadline)
 enum agent_status agent_call(struct agent *agent, struct agent_request *request, const struct agent_sink *sink,
 			     bool once, struct agent_reply *reply)
 {
-	char text[AV_LINE_MAX + 1];
+	char text[AV_LINE_MAX + 32];
 	size_t size = line_end(&request->line);
+	const char *rest;
+	int used;
 
 	reply->status = AGENT_TIMEOUT;
 	reply->repeated = false;
 	reply->code[0] = reply->message[0] = '\0';
-	if (size == 0 || size >= sizeof(text)) {
+	rest = size ? memchr(request->text, ' ', size) : NULL;
+	if (!rest || size > AV_LINE_MAX - 20) {
 		reply->status = AGENT_ERROR;
 		snprintf(reply->code, sizeof(reply->code), "TOO_LONG");
 		return reply->status;
 	}
-	text[0] = '\n';
-	memcpy(text + 1, request->text, size);
 	for (bool first = true;; first = false) {
 		uint64_t now = agent_now();
 		/* A first attempt that must not be repeated has all the time there is. */
@@ -285,12 +287,15 @@ enum agent_status agent_call(struct agent *agent, struct agent_request *request,
 			if (sink && sink->restart)
 				sink->restart(sink->to);
 			pause_before_retry(agent->deadline);
+			request->id = agent_random(); /* late rows of the last attempt are not ours */
 		}
+		used = snprintf(text, sizeof(text), "\n%" PRIx64 "%.*s", request->id,
+				(int)(size - (size_t)(rest - request->text)), rest);
 		if (agent->fd < 0 && !connect_once(agent)) {
 			reply->status = AGENT_UNREACHABLE;
 			continue;
 		}
-		step = send_all(agent, text, size + 1, until);
+		step = send_all(agent, text, (size_t)used, until);
 		if (step == STEP_DONE)
 			step = read_reply(agent, request->id, sink, until, reply);
 		if (step == STEP_DONE)

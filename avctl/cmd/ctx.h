@@ -32,6 +32,7 @@ struct ctx {
 	struct record *record;
 	struct agent *agent;
 	int lock_fd;
+	bool missing_is_fine; /* do not complain about a set that does not run */
 };
 
 /* The value of a command's own option; NULL when it was not given. */
@@ -56,6 +57,9 @@ bool ctx_duration(const char *text, uint64_t *ns);
  */
 int ctx_need_record(struct ctx *ctx);
 
+/* The same, but a set whose machine has died will do. */
+int ctx_find_set(struct ctx *ctx);
+
 /* The YAML file that is meant, malloc()ed in *path; for verbs that work without a running set. */
 int ctx_find_file(struct ctx *ctx, char **path);
 
@@ -73,6 +77,15 @@ int ctx_need_vm(struct ctx *ctx, const char *name, const struct set_vm **vm);
  * Say what an agent's error reply means and return the exit code. vm, and what ("snapshot 7"), may be NULL.
  */
 int ctx_agent_error(struct ctx *ctx, const struct agent_reply *reply, const char *vm, const char *what);
+
+/* Let others talk to the agent: gives up the connection and the lock, keeps the record. For verbs that poll. */
+void ctx_release(struct ctx *ctx);
+
+/*
+ * The record if the set runs or has died, else NULL; and in any case the set's name, malloc()ed: for verbs that work on
+ * a set that is down.
+ */
+int ctx_find_name(struct ctx *ctx, char **name);
 
 /* Frees what ctx holds: lock, agent, record. */
 void ctx_close(struct ctx *ctx);

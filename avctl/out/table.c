@@ -84,6 +84,33 @@ void table_set_number(struct table *table, size_t column, uint64_t value)
 	table_set(table, column, text);
 }
 
+void table_set_text_at(struct table *table, size_t row, size_t column, const char *text)
+{
+	char **cell = cell_at(table, row, column);
+	char *copy = text ? strdup(text) : NULL;
+
+	free(*cell);
+	*cell = copy;
+}
+
+void table_set_at(struct table *table, size_t row, size_t column, uint64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64, value);
+	table_set_text_at(table, row, column, text);
+}
+
+void table_truncate(struct table *table, size_t rows)
+{
+	for (size_t i = rows * table->column_count; i < table->row_count * table->column_count; i++) {
+		free(table->cells[i]);
+		table->cells[i] = NULL;
+	}
+	if (rows < table->row_count)
+		table->row_count = rows;
+}
+
 const char *table_get(const struct table *table, size_t row, size_t column)
 {
 	return *cell_at(table, row, column);

@@ -40,6 +40,13 @@ size_t table_row_count(const struct table *table);
 void table_set(struct table *table, size_t column, const char *text);
 void table_set_number(struct table *table, size_t column, uint64_t value);
 
+/* The same for a cell of any row. */
+void table_set_at(struct table *table, size_t row, size_t column, uint64_t value);
+void table_set_text_at(struct table *table, size_t row, size_t column, const char *text);
+
+/* Forget all rows from that one on. */
+void table_truncate(struct table *table, size_t rows);
+
 /* The cell of a row, NULL when not set. */
 const char *table_get(const struct table *table, size_t row, size_t column);
 
