@@ -1,0 +1,57 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# docs.bats - what the documents say is so. Starts no QEMU.
+
+setup()
+{
+	TOP=$BATS_TEST_DIRNAME/../..
+	AVCTL=$(realpath "${AVCTL:-$TOP/${B:-build}/avctl}")
+}
+
+@test "every YAML key and choice is in docs/avctl.yaml.md" {
+	"$AVCTL" config schema >"$BATS_TEST_TMPDIR/schema"
+	run python3 - "$BATS_TEST_TMPDIR/schema" "$TOP/docs/avctl.yaml.md" <<-'END'
+	import json, sys
+	text = open(sys.argv[2]).read()
+	words = set()
+	def walk(node):
+	    if isinstance(node, dict):
+	        words.update(node.get("properties", {}))
+	        words.update(w for w in node.get("enum", []) if isinstance(w, str))
+	        for value in node.values():
+	            walk(value)
+	    elif isinstance(node, list):
+	        for value in node:
+	            walk(value)
+	walk(json.load(open(sys.argv[1])))
+	assert "members" in words and "evict-oldest" in words, words
+	words -= {"true", "false"}
+	print("missing:", sorted(w for w in words if "`" + w + "`" not in text and w + ":" not in text
+	                         and ": " + w not in text))
+	END
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "$output" = 'missing: []' ]
+}
+
+@test "the example of docs/avctl.yaml.md is configs/duo.yaml" {
+	sed -n '/^```yaml$/,/^```$/p' "$TOP/docs/avctl.yaml.md" | grep -v '^```' >"$BATS_TEST_TMPDIR/doc"
+	grep -v -e '^#' -e '^    cpus: 1$' "$TOP/configs/duo.yaml" | diff "$BATS_TEST_TMPDIR/doc" -
+}
+
+@test "every verb that the README names is one" {
+	# Code only: the shell block, and what stands between backticks.
+	{
+		sed -n '/^```sh$/,/^```$/p' "$TOP/README.md"
+		grep -oE '`avctl [^`]*`' "$TOP/README.md" | tr -d '`'
+	} | grep -oE 'avctl (-f [^ ]+ )?[a-z]+( [a-z]+)?' | sed -E 's/^avctl (-f [^ ]+ )?//' |
+		sort -u >"$BATS_TEST_TMPDIR/verbs"
+	[ -s "$BATS_TEST_TMPDIR/verbs" ]
+	while read -r verb; do
+		[ "${verb%% *}" = help ] && continue
+		"$AVCTL" help $verb >/dev/null 2>&1 || "$AVCTL" help "${verb%% *}" >/dev/null 2>&1 || {
+			echo "no such verb: $verb"
+			return 1
+		}
+	done <"$BATS_TEST_TMPDIR/verbs"
+}
