@@ -9,3 +9,7 @@ $(B)/mkbundle: tests/system/mkbundle.c $(CONFIG_SRC) $(wildcard avctl/config/*.h
 		hypervisor/core/manifest.h
 	@mkdir -p $(@D)
 	gcc $(AVCTL_CFLAGS) -o $@ $(filter %.c,$^) $(CONFIG_LIBS)
+
+UNITS += config
+UNIT_config_SRC := tests/unit/test_config.c tests/unit/config_files.c $(CONFIG_SRC)
+UNIT_config_LIBS := $(CONFIG_LIBS)
