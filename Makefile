@@ -12,7 +12,7 @@ say = $(if $(filter 1,$(V)),@:,@echo '  $(1)' $(2))
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wundef -Wstrict-prototypes -Wmissing-prototypes \
 	    -Wvla -Werror
 
-.PHONY: all hypervisor guests avctl unit demo check bench soak deps install fmt clean
+.PHONY: all hypervisor guests avctl unit units demo check bench soak deps install fmt clean
 .DEFAULT_GOAL := all
 all: hypervisor guests avctl
 
@@ -52,6 +52,8 @@ $(B)/hypervisor.elf: $(HYP_OBJ) $(HYP_LDS)
 # ---- guests and the control VM --------------------------------------------------------------
 
 -include guest-agent/baremetal/guest.mk
+
+-include tests/linux/linux.mk
 
 # ---- avctl ----------------------------------------------------------------------------------
 
@@ -97,6 +99,43 @@ endef
 $(foreach u,$(UNITS),$(eval $(call UNIT_RULE,$(u))))
 
 unit: $(addprefix unit-,$(UNITS))
+
+units: $(addprefix $(B)/unit/,$(UNITS))
+
+# ---- the whole run --------------------------------------------------------------------------
+# `make check` on a bare machine installs what is missing first; then make starts anew, so that
+# everything is built with the packages there.
+
+SYSTEM := $(sort $(wildcard tests/system/*.bats))
+
+check: deps
+	$(Q)$(MAKE) --no-print-directory -j2 all units linux-guest
+	$(Q)UNIT_ARGS= bash tests/check.sh $(B) tests/style.sh $(UNITS) $(SYSTEM)
+
+soak: deps
+	$(Q)$(MAKE) --no-print-directory -j2 all units linux-guest
+	$(Q)SOAK=1 SUITE_TIMEOUT=7200 UNIT_ARGS= bash tests/check.sh $(B) $(UNITS) $(SYSTEM)
+
+demo: deps
+	$(Q)$(MAKE) --no-print-directory -j2 all
+	$(Q)bash configs/demo.sh $(B)
+
+bench: deps
+	$(Q)$(MAKE) --no-print-directory -j2 all
+	$(Q)$(MAKE) --no-print-directory DEBUG=0 B=$(B)/release hypervisor
+	$(Q)bash tests/bench/bench.sh $(B)
+
+fmt:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+PREFIX ?= /usr/local
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/avisor \
+		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 755 $(B)/avctl $(DESTDIR)$(PREFIX)/bin/avctl
+	install -m 644 $(B)/hypervisor.elf $(B)/control.elf $(DESTDIR)$(PREFIX)/lib/avisor/
+	$(B)/avctl man >$(DESTDIR)$(PREFIX)/share/man/man1/avctl.1
+	$(B)/avctl completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/avctl
 
 clean:
 	rm -rf $(B)
