@@ -3,3 +3,12 @@ MM_UNIT_SRC := $(wildcard hypervisor/mm/*.c hypervisor/core/snapshot*.c hypervis
 
 UNITS += snapshot_oracle
 UNIT_snapshot_oracle_SRC := tests/unit/test_snapshot_oracle.c $(MM_UNIT_SRC)
+
+UNITS += stage2
+UNIT_stage2_SRC := tests/unit/test_stage2.c $(MM_UNIT_SRC)
+
+UNITS += frame
+UNIT_frame_SRC := tests/unit/test_frame.c hypervisor/mm/frame.c hypervisor/arch/fake/fake.c
+
+UNITS += snapshot
+UNIT_snapshot_SRC := tests/unit/test_snapshot.c $(MM_UNIT_SRC)

@@ -33,6 +33,10 @@ static struct {
 	uint64_t loaded[FAKE_PE_COUNT];
 	struct cached tlb[FAKE_PE_COUNT][SLOTS];
 	uint32_t watched[4096]; /* cached copies by hash of the entry's address: 0 = none */
+	struct {
+		const uint64_t *entry;
+		uint64_t vttbr;
+	} seen[4096]; /* entries a VM has walked, whether still cached or not */
 	uint32_t skip;
 	uint32_t random;
 	uint64_t violations;
@@ -102,22 +106,6 @@ pa_t ptr_pa(const void *pointer)
 	return pa(fake.base + offset);
 }
 
-void arch_page_copy(void *to, const void *from)
-{
-	memcpy(to, from, PAGE_SIZE);
-}
-
-void arch_page_zero(void *page)
-{
-	memset(page, 0, PAGE_SIZE);
-}
-
-void arch_table_copy(uint64_t *to, const uint64_t *from, uint64_t clear)
-{
-	for (uint32_t i = 0; i < S2_TABLE_ENTRIES; i++)
-		to[i] = from[i] & ~clear;
-}
-
 void arch_exec_sync(void *page)
 {
 	if (ptr_pa(page).value & PAGE_MASK)
@@ -137,9 +125,14 @@ static const uint64_t *root_of(uint64_t vttbr)
 	return pa_ptr(pa(vttbr & 0xFFFFFFFFFFFE));
 }
 
+static uint32_t hash(const uint64_t *entry)
+{
+	return ((uintptr_t)entry >> 3) * 2654435761U >> 7 & 4095;
+}
+
 static uint32_t *watch(const uint64_t *entry)
 {
-	return &fake.watched[((uintptr_t)entry >> 3) * 2654435761U >> 7 & 4095];
+	return &fake.watched[hash(entry)];
 }
 
 static struct cached *slot(uint32_t pe, uint64_t vmid, uint32_t level, uint64_t address)
@@ -243,6 +236,8 @@ static uint64_t step(uint32_t pe, const uint64_t *entry, uint32_t level, uint64_
 	forget(c);
 	*c = (struct cached){vmid, level, address >> shift_of[level], entry, *entry};
 	(*watch(entry))++;
+	fake.seen[hash(entry)].entry = entry;
+	fake.seen[hash(entry)].vttbr = fake.loaded[pe];
 	return *entry;
 }
 
@@ -285,9 +280,47 @@ enum fake_access fake_guest_access(uint32_t pe, ipa_t address, bool write, uint8
 	return FAKE_GOOD;
 }
 
+/* A page that is filled as a whole is a new table, if it is one: no VM walks it yet. */
+static void forget_seen(const uint64_t *page)
+{
+	for (uint32_t i = 0; i < S2_TABLE_ENTRIES; i++)
+		if (fake.seen[hash(&page[i])].entry == &page[i])
+			fake.seen[hash(&page[i])].entry = NULL;
+}
+
+void arch_page_copy(void *to, const void *from)
+{
+	memcpy(to, from, PAGE_SIZE);
+}
+
+void arch_page_zero(void *page)
+{
+	memset(page, 0, PAGE_SIZE);
+	forget_seen(page);
+}
+
+void arch_table_copy(uint64_t *to, const uint64_t *from, uint64_t clear)
+{
+	for (uint32_t i = 0; i < S2_TABLE_ENTRIES; i++)
+		to[i] = from[i] & ~clear;
+	forget_seen(to);
+}
+
 uint64_t arch_entry_read(const uint64_t *entry)
 {
 	return *(const volatile uint64_t *)entry;
+}
+
+/* A valid descriptor is overwritten where a loaded VM walks. */
+static void check_overwrite(const uint64_t *entry, uint64_t value)
+{
+	uint32_t h = hash(entry);
+
+	if (fake.seen[h].entry != entry)
+		return;
+	for (uint32_t pe = 0; pe < FAKE_PE_COUNT; pe++)
+		if (fake.loaded[pe] && fake.loaded[pe] == fake.seen[h].vttbr)
+			violation("a valid descriptor is overwritten by another", value);
 }
 
 /* A new descriptor goes where a loaded VMID still has another one cached. */
@@ -309,6 +342,8 @@ void arch_entry_write(uint64_t *entry, uint64_t value)
 {
 	if (!value && fake.skip & FAKE_SKIP_BREAK)
 		return;
+	if (value & *entry & S2_VALID && (value ^ *entry) & ADDRESS_AND_TYPE)
+		check_overwrite(entry, value);
 	if (value & S2_VALID && *watch(entry))
 		check_break(entry, value);
 	*(volatile uint64_t *)entry = value;
