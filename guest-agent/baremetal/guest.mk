@@ -2,12 +2,12 @@
 # guest.mk - how guest images are built; included by the Makefile at the top, which sets B.
 #   $(B)/guests/NAME.elf from tests/guests/NAME.c, $(B)/control.elf from guest-agent/baremetal/control.c
 
-GUEST_CC ?= aarch64-linux-gnu-gcc
+GUEST_CC ?= $(or $(CROSS),aarch64-linux-gnu-)gcc
 GUEST_WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wundef -Wstrict-prototypes \
 	-Wmissing-prototypes -Wvla -Werror
 GUEST_CFLAGS := -std=gnu17 -O2 -g -ffreestanding -mgeneral-regs-only -mno-outline-atomics -fno-pic \
 	-fno-stack-protector -fno-tree-loop-distribute-patterns -fno-asynchronous-unwind-tables \
-	-march=armv8-a -MMD -MP $(GUEST_WARNINGS) -Iabi -Iguest-agent
+	-march=armv8-a -MMD -MP $(GUEST_WARNINGS) -Iabi -Iguest-agent $(if $(VERSION),-DAV_VERSION='"$(VERSION)"')
 GUEST_LDS := guest-agent/baremetal/guest.lds
 GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,-T,$(GUEST_LDS) -Wl,--build-id=none \
 	-Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,--gc-sections
@@ -19,19 +19,23 @@ GUEST_ELFS := $(patsubst %,$(B)/guests/%.elf,$(GUEST_NAMES))
 
 $(B)/guest-obj/%.c.o: %.c
 	@mkdir -p $(@D)
-	$(GUEST_CC) $(GUEST_CFLAGS) -ffunction-sections -fdata-sections -c $< -o $@
+	@echo '  CC $<'
+	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -ffunction-sections -fdata-sections -c $< -o $@
 
 $(B)/guest-obj/%.S.o: %.S
 	@mkdir -p $(@D)
-	$(GUEST_CC) $(GUEST_CFLAGS) -c $< -o $@
+	@echo '  AS $<'
+	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -c $< -o $@
 
 $(B)/guests/%.elf: $(B)/guest-obj/tests/guests/%.c.o $(GUEST_LIB_OBJ) $(GUEST_LDS)
 	@mkdir -p $(@D)
-	$(GUEST_CC) $(GUEST_LDFLAGS) $(filter %.o,$^) -o $@
+	@echo '  LD $@'
+	$(Q)$(GUEST_CC) $(GUEST_LDFLAGS) $(filter %.o,$^) -o $@
 
 $(B)/control.elf: $(B)/guest-obj/guest-agent/baremetal/control.c.o $(GUEST_LIB_OBJ) $(GUEST_LDS)
 	@mkdir -p $(@D)
-	$(GUEST_CC) $(GUEST_LDFLAGS) $(filter %.o,$^) -o $@
+	@echo '  LD $@'
+	$(Q)$(GUEST_CC) $(GUEST_LDFLAGS) $(filter %.o,$^) -o $@
 
 guests: $(GUEST_ELFS) $(B)/control.elf
 .PHONY: guests

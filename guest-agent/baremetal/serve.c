@@ -9,8 +9,8 @@
 #include "baremetal/vcon.h"
 #include "core/service.h"
 
-#ifndef AVISOR_VERSION
-#define AVISOR_VERSION "0.1.0"
+#ifndef AV_VERSION
+#define AV_VERSION "0.1.0"
 #endif
 
 static struct service service;
@@ -77,7 +77,7 @@ static bool start(bool privileged)
 	if (!guest_has_hypervisor())
 		operations.hypercall = no_hypercall;
 	service.ops = &operations;
-	service.version = AVISOR_VERSION;
+	service.version = AV_VERSION;
 	service.privileged = privileged;
 	service.buffer = buffer;
 	service.buffer_ipa = (uint64_t)(uintptr_t)buffer;
