@@ -98,7 +98,8 @@ static void set_guest_open(struct vconsole *c, unsigned port, bool open)
 
 bool vconsole_guest_open(const struct vconsole *c, unsigned port)
 {
-	return virtqueue_usable(&c->virtio, rx_queue(port)) && (multiport(c) ? c->port[port].guest_open : !port);
+	return virtqueue_usable(&c->virtio, rx_queue(port)) &&
+	       (multiport(c) ? c->port[port].guest_open : !port);
 }
 
 /* --- control messages */
@@ -106,7 +107,8 @@ bool vconsole_guest_open(const struct vconsole *c, unsigned port)
 /* Send one message if the guest has a buffer: 1, 0 when it has none, -1 broken. */
 static int send_one(struct vconsole *c, unsigned port, unsigned what)
 {
-	struct control control = {.id = port, .event = todo_message[what].event, .value = todo_message[what].value};
+	struct control control = {
+		.id = port, .event = todo_message[what].event, .value = todo_message[what].value};
 	struct virtqueue_chain chain;
 	int there = virtqueue_peek(&c->virtio, QUEUE_CONTROL_TO_GUEST, &chain);
 
@@ -114,8 +116,8 @@ static int send_one(struct vconsole *c, unsigned port, unsigned what)
 		return there;
 	if (virtqueue_write(&c->virtio, &chain, &control, sizeof(control)) < 0)
 		return -1;
-	if (what == TODO_NAME &&
-	    virtqueue_write(&c->virtio, &chain, c->name, (unsigned)strnlen(c->name, sizeof(c->name))) < 0)
+	if (what == TODO_NAME && virtqueue_write(&c->virtio, &chain, c->name,
+						 (unsigned)strnlen(c->name, sizeof(c->name))) < 0)
 		return -1;
 	if (!virtqueue_done(&c->virtio, &chain))
 		return -1;
@@ -138,7 +140,8 @@ static void run_control_to_guest(struct vconsole *c)
 			any |= sent > 0;
 		}
 	}
-	set_work(c, QUEUE_CONTROL_TO_GUEST, false); /* what is still owed goes when the guest adds buffers */
+	set_work(c, QUEUE_CONTROL_TO_GUEST,
+		 false); /* what is still owed goes when the guest adds buffers */
 	if (any)
 		virtqueue_signal(&c->virtio, QUEUE_CONTROL_TO_GUEST);
 }
@@ -189,7 +192,8 @@ static void run_control_from_guest(struct vconsole *c)
 		if (descriptors >= WORK_DESCRIPTORS)
 			break;
 	}
-	set_work(c, QUEUE_CONTROL_FROM_GUEST, there > 0 && virtqueue_usable(&c->virtio, QUEUE_CONTROL_FROM_GUEST));
+	set_work(c, QUEUE_CONTROL_FROM_GUEST,
+		 there > 0 && virtqueue_usable(&c->virtio, QUEUE_CONTROL_FROM_GUEST));
 	if (any)
 		virtqueue_signal(&c->virtio, QUEUE_CONTROL_FROM_GUEST);
 }
@@ -198,7 +202,8 @@ static void run_control_from_guest(struct vconsole *c)
 
 enum tx_result { TX_CHAIN_DONE, TX_BLOCKED, TX_BUDGET, TX_BROKEN };
 
-static enum tx_result send_chain(struct vconsole *c, unsigned port, struct virtqueue_chain *chain, unsigned *budget)
+static enum tx_result send_chain(struct vconsole *c, unsigned port, struct virtqueue_chain *chain,
+				 unsigned *budget)
 {
 	struct vconsole_port_state *p = &c->port[port];
 	uint8_t buffer[256];
@@ -359,8 +364,8 @@ static void on_line(void *ctx, bool level)
 	c->ops->line(c->ctx, level);
 }
 
-void vconsole_init(struct vconsole *c, struct guest_memory memory, const struct vconsole_ops *ops, void *ctx,
-		   const char *name)
+void vconsole_init(struct vconsole *c, struct guest_memory memory, const struct vconsole_ops *ops,
+		   void *ctx, const char *name)
 {
 	*c = (struct vconsole){.ops = ops, .ctx = ctx, .host_open = {true, false}};
 	virtio_mmio_init(&c->virtio, &console_class, memory, c, on_line);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vconsole.h - the virtio console of a VM: port 0 a console, port 1 a named port (the agent's). With VIRTIO_CONSOLE_F_MULTIPORT
- * or, for simple drivers, without (port 0 only). The caller holds the VM's device lock; callbacks run under it.
+ * vconsole.h - the virtio console of a VM: port 0 a console, port 1 a named port (the agent's). With
+ * VIRTIO_CONSOLE_F_MULTIPORT or, for simple drivers, without (port 0 only). The caller holds the VM's device lock; callbacks run under it.
  */
 #pragma once
 
@@ -11,8 +11,9 @@
 #define VCONSOLE_NAME_MAX 32 /* with the ending 0 */
 
 struct vconsole_port_state {
-	uint32_t tx_offset; /* bytes of the chain at the head of the tx queue that went out already */
-	uint8_t todo;	    /* control messages still to send */
+	uint32_t
+		tx_offset; /* bytes of the chain at the head of the tx queue that went out already */
+	uint8_t todo;      /* control messages still to send */
 	uint8_t shown_open; /* what the guest was told of the host's side */
 	uint8_t guest_open;
 	uint8_t guest_ready;
@@ -40,14 +41,14 @@ struct vconsole {
 	struct vconsole_port_state port[VCONSOLE_PORT_COUNT];
 	const struct vconsole_ops *ops;
 	void *ctx;
-	char name[VCONSOLE_NAME_MAX]; /* of port 1 */
-	uint8_t work;		      /* queues that have work left, one bit each */
+	char name[VCONSOLE_NAME_MAX];        /* of port 1 */
+	uint8_t work;                        /* queues that have work left, one bit each */
 	bool host_open[VCONSOLE_PORT_COUNT]; /* of now, not of a snapshot */
 };
 
 /* name is copied. Port 0's host side is open from the start, port 1's is not. */
-void vconsole_init(struct vconsole *c, struct guest_memory memory, const struct vconsole_ops *ops, void *ctx,
-		   const char *name);
+void vconsole_init(struct vconsole *c, struct guest_memory memory, const struct vconsole_ops *ops,
+		   void *ctx, const char *name);
 void vconsole_mmio(struct vconsole *c, uint64_t offset, unsigned size, bool write, uint64_t *value);
 /* Go on with what a notification left undone, a bounded amount. True: there is still more. Call it before the
  * vCPU is entered while vconsole_has_work(). */
@@ -57,7 +58,8 @@ static inline bool vconsole_has_work(const struct vconsole *c)
 	return c->work != 0;
 }
 
-/* Bytes from the host. Returns how many were put into the guest's buffers; the caller keeps the rest until ops->room(). */
+/* Bytes from the host. Returns how many were put into the guest's buffers; the caller keeps the rest until
+ * ops->room(). */
 size_t vconsole_input(struct vconsole *c, unsigned port, const uint8_t *bytes, size_t size);
 /* ops->out() would take bytes again. */
 void vconsole_kick_tx(struct vconsole *c, unsigned port);

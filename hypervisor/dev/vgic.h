@@ -12,7 +12,7 @@
  *   trapped MMIO   if (vgic_mmio_wants_fold()) vgic_fold(); vgic_mmio()
  *   WFI            vgic_fold(), then vgic_pending()
  *   unload, save   vgic_fold(): afterwards nothing is in LRs and the hardware's must be written as zero
- *   after any call kick = vgic_take_kick(v): these vCPUs' LRs are out of date (the own one, too: go by vgic_is_dirty)
+ *   after any call kick = vgic_take_kick(v): these vCPUs' LRs are out of date (for the own one: vgic_is_dirty)
  *
  * A fold takes everything out of the LRs and marks the vCPU dirty when anything was in them.
  */
@@ -35,7 +35,7 @@ struct vgic_bank {
 	uint32_t group; /* 1: Group 1 */
 	uint32_t enabled;
 	uint32_t latch; /* pending by an edge or by software */
-	uint32_t line;	/* level of the input */
+	uint32_t line;  /* level of the input */
 	uint32_t active;
 	uint32_t edge; /* configured edge-triggered */
 };
@@ -46,7 +46,8 @@ struct vgic_dist_state {
 	uint32_t reserved;
 	struct vgic_bank bank[VGIC_BANK_COUNT];
 	uint8_t priority[VGIC_SPI_COUNT];
-	uint16_t route[VGIC_SPI_COUNT]; /* Aff0 or VGIC_ROUTE_NONE; above, the vCPU it is active on, if it is */
+	uint16_t route
+		[VGIC_SPI_COUNT]; /* Aff0 or VGIC_ROUTE_NONE; above, the vCPU it is active on, if it is */
 };
 _Static_assert(sizeof(struct vgic_dist_state) == 968, "a memcpy of under 1 KiB");
 
@@ -71,8 +72,8 @@ struct vgic_cpu {
 	uint16_t lr_used;    /* LRs as last filled; one bit or entry for each */
 	uint16_t lr_pending; /* filled with the pending bit */
 	uint16_t lr_hw;
-	uint16_t lr_repended;	 /* became pending again since the fill */
-	uint16_t lr_activated;	 /* ISACTIVER since the fill */
+	uint16_t lr_repended;    /* became pending again since the fill */
+	uint16_t lr_activated;   /* ISACTIVER since the fill */
 	uint16_t lr_deactivated; /* ICACTIVER or DIR since the fill */
 	uint16_t lr_intid[VGIC_LR_MAX];
 };
@@ -80,7 +81,7 @@ struct vgic_cpu {
 struct vgic {
 	struct vgic_dist_state dist;
 	uint32_t resident[VGIC_BANK_COUNT]; /* SPIs that are in some vCPU's LR */
-	uint32_t hw;			    /* PPIs injected with HW = 1, pINTID = INTID */
+	uint32_t hw;                        /* PPIs injected with HW = 1, pINTID = INTID */
 	uint8_t cpu_count;
 	uint8_t dirty; /* bit: this vCPU's LRs no longer show the model */
 	uint8_t kick;  /* bit: became dirty since vgic_take_kick() */
@@ -122,8 +123,8 @@ void vgic_deactivate(struct vgic *v, unsigned cpu, unsigned intid);
 bool vgic_pending(const struct vgic *v, unsigned cpu, const struct vgic_interface *interface);
 
 /*
- * Pending or active in the model (so: after a fold): the physical PPI must be active while this vCPU is loaded, and inactive if not.
- * Write GICR_ISACTIVER0 or ICACTIVER0 by it at a load.
+ * Pending or active in the model (so: after a fold): the physical PPI must be active while this vCPU is
+ * loaded, and inactive if not. Write GICR_ISACTIVER0 or ICACTIVER0 by it at a load.
  */
 bool vgic_hw_busy(const struct vgic *v, unsigned cpu, unsigned intid);
 /* PPIs whose physical interrupt is to be deactivated now (the guest wrote ICACTIVER). Clears the answer. */
@@ -170,7 +171,8 @@ unsigned vgic_fill(struct vgic *v, unsigned cpu, uint64_t lr[], unsigned lr_coun
  * Take back what the guest did. lr[0..lr_count) as read from hardware; eoi_count is ICH_HCR_EL2.EOIcount (bits
  * 31:27): write that field back as 0. LRs above the used count need not be read: vgic_used().
  */
-void vgic_fold(struct vgic *v, unsigned cpu, const uint64_t lr[], unsigned lr_count, unsigned eoi_count);
+void vgic_fold(struct vgic *v, unsigned cpu, const uint64_t lr[], unsigned lr_count,
+	       unsigned eoi_count);
 /* How many LRs, from the first, are in use: 0 = a fold needs to read none. */
 unsigned vgic_used(const struct vgic *v, unsigned cpu);
 /*
@@ -178,8 +180,8 @@ unsigned vgic_used(const struct vgic *v, unsigned cpu);
  * to do: true, and the caller writes *value to LR *slot (no fold, nothing else changes). empty is ICH_ELRSR_EL2.
  * False: the line is raised and the vCPU is dirty (or the interrupt is not deliverable now).
  */
-bool vgic_inject_fast(struct vgic *v, unsigned cpu, unsigned intid, uint64_t empty, unsigned lr_count,
-		      unsigned *slot, uint64_t *value);
+bool vgic_inject_fast(struct vgic *v, unsigned cpu, unsigned intid, uint64_t empty,
+		      unsigned lr_count, unsigned *slot, uint64_t *value);
 
 /* --- vgic_mmio.c: registers */
 
@@ -191,8 +193,8 @@ bool vgic_mmio_wants_fold(enum vgic_frame frame, uint64_t offset, bool write);
  * One access by vCPU cpu. offset from the distributor, or from the first redistributor. size 1, 2, 4 or 8. Reads set
  * *value. False: nothing is there (beyond the last redistributor): external abort. All else is RAZ/WI at worst.
  */
-bool vgic_mmio(struct vgic *v, unsigned cpu, enum vgic_frame frame, uint64_t offset, unsigned size, bool write,
-	       uint64_t *value);
+bool vgic_mmio(struct vgic *v, unsigned cpu, enum vgic_frame frame, uint64_t offset, unsigned size,
+	       bool write, uint64_t *value);
 
 /* --- vgic_state.c: snapshots. Only after a fold of every vCPU. A load makes all vCPUs dirty. Reset is a load of the
  * state as saved after vgic_init(). A loaded state may hold anything: it is made safe. */

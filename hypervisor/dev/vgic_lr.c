@@ -53,7 +53,8 @@ static void choose_bank(struct vgic *v, unsigned cpu, unsigned bank, struct choi
 
 		if (bank && (active ? vgic_owner(v, intid) : vgic_route(v, intid)) != cpu)
 			continue;
-		choose(c, (uint32_t)*vgic_priority(v, cpu, intid) << 20 | (active ? 0 : KEY_PENDING) | intid);
+		choose(c, (uint32_t)*vgic_priority(v, cpu, intid) << 20 |
+				  (active ? 0 : KEY_PENDING) | intid);
 	}
 }
 
@@ -174,7 +175,8 @@ static void fold_one(struct vgic *v, unsigned cpu, unsigned slot, uint64_t lr)
 		vgic_touch_bits(v, cpu, bank, bit);
 }
 
-void vgic_fold(struct vgic *v, unsigned cpu, const uint64_t lr[], unsigned lr_count, unsigned eoi_count)
+void vgic_fold(struct vgic *v, unsigned cpu, const uint64_t lr[], unsigned lr_count,
+	       unsigned eoi_count)
 {
 	struct vgic_cpu *c = &v->cpu[cpu];
 	uint32_t used = c->lr_used;
@@ -205,8 +207,8 @@ unsigned vgic_used(const struct vgic *v, unsigned cpu)
 	return used ? 32 - (unsigned)__builtin_clz(used) : 0;
 }
 
-bool vgic_inject_fast(struct vgic *v, unsigned cpu, unsigned intid, uint64_t empty, unsigned lr_count, unsigned *slot,
-		      uint64_t *value)
+bool vgic_inject_fast(struct vgic *v, unsigned cpu, unsigned intid, uint64_t empty,
+		      unsigned lr_count, unsigned *slot, uint64_t *value)
 {
 	struct vgic_cpu *c = &v->cpu[cpu];
 	struct vgic_bank *b = vgic_bank(v, cpu, intid / 32);

@@ -6,8 +6,9 @@
 
 #define GICD_CTLR_ARE (1u << 4)
 #define GICD_CTLR_DS (1u << 6)
-#define GICD_TYPER_VALUE \
-	(VGIC_BANK_COUNT | 9u << 19 /* IDbits: 1024 INTIDs */ | 1u << 24 /* A3V */ | 1u << 25 /* No1N */)
+#define GICD_TYPER_VALUE                                                             \
+	(VGIC_BANK_COUNT | 9u << 19 /* IDbits: 1024 INTIDs */ | 1u << 24 /* A3V */ | \
+	 1u << 25 /* No1N */)
 #define GIC_IIDR_VALUE 0x43bu /* as QEMU's: Arm */
 #define GICR_WAKER_SLEEP (1u << 1)
 #define GICR_WAKER_CHILDREN_ASLEEP (1u << 2)
@@ -62,7 +63,8 @@ static void bits_write(struct access *a, unsigned bank, enum bits_register which
 	switch (which) {
 	case BITS_GROUP:
 		changed = value ^ b->group;
-		vgic_touch_bits(a->v, a->cpu, bank, changed); /* it may stop being deliverable, or start */
+		vgic_touch_bits(a->v, a->cpu, bank,
+				changed); /* it may stop being deliverable, or start */
 		b->group = value;
 		vgic_touch_bits(a->v, a->cpu, bank, changed);
 		break;
@@ -232,7 +234,8 @@ static void dist_access(struct access *a)
 static void redist_control_access(struct access *a)
 {
 	struct vgic_cpu_state *c = &a->v->cpu[a->cpu].state;
-	uint64_t typer = (uint64_t)a->cpu << 32 | (uint64_t)a->cpu << 8 | (a->cpu + 1 == a->v->cpu_count ? 1u << 4 : 0);
+	uint64_t typer = (uint64_t)a->cpu << 32 | (uint64_t)a->cpu << 8 |
+			 (a->cpu + 1 == a->v->cpu_count ? 1u << 4 : 0);
 
 	if (a->offset >= ID_BASE)
 		id_access(a, 0x93);
@@ -276,8 +279,8 @@ bool vgic_mmio_wants_fold(enum vgic_frame frame, uint64_t offset, bool write)
 	return !write && offset >= 0x200 && offset < 0x400;
 }
 
-bool vgic_mmio(struct vgic *v, unsigned cpu, enum vgic_frame frame, uint64_t offset, unsigned size, bool write,
-	       uint64_t *value)
+bool vgic_mmio(struct vgic *v, unsigned cpu, enum vgic_frame frame, uint64_t offset, unsigned size,
+	       bool write, uint64_t *value)
 {
 	struct access a = {.v = v, .cpu = cpu, .size = size, .write = write};
 	bool aligned = (size == 1 || size == 2 || size == 4 || size == 8) && !(offset & (size - 1));

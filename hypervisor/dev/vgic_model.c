@@ -199,7 +199,9 @@ void vgic_sgi(struct vgic *v, unsigned cpu, enum vgic_sgi_register which, uint64
 	if (!all_others && upper)
 		return; /* no vCPU has a non-zero Aff1, Aff2 or Aff3 */
 	for (unsigned i = 0; i < v->cpu_count; i++) {
-		bool chosen = all_others ? i != cpu : i >= range && i < range + 16 && (value >> (i - range) & 1);
+		bool chosen = all_others
+				      ? i != cpu
+				      : i >= range && i < range + 16 && (value >> (i - range) & 1);
 
 		/* SGI1R reaches both groups, the others only Group 0 (GIC architecture, "Forwarding SGIs"). */
 		if (which != VGIC_SGI1R && (v->cpu[i].state.bank.group & bit))
@@ -222,12 +224,14 @@ static unsigned best_priority(const struct vgic *v, unsigned cpu, unsigned group
 
 	for (unsigned bank = 0; bank < VGIC_BANKS; bank++) {
 		const struct vgic_bank *b = vgic_bank_const(v, cpu, bank);
-		uint32_t mask = vgic_deliverable_bits(v, b) & ~b->active & (group ? b->group : ~b->group);
+		uint32_t mask =
+			vgic_deliverable_bits(v, b) & ~b->active & (group ? b->group : ~b->group);
 
 		while (mask) {
 			unsigned bit = vgic_next_bit(&mask);
 			unsigned intid = bank * 32 + bit;
-			unsigned priority = bank ? v->dist.priority[intid - 32] : v->cpu[cpu].state.priority[bit];
+			unsigned priority = bank ? v->dist.priority[intid - 32]
+						 : v->cpu[cpu].state.priority[bit];
 
 			if (bank && vgic_route(v, intid) != cpu)
 				continue;
@@ -243,7 +247,9 @@ static unsigned preemption_mask(uint64_t vmcr, unsigned group)
 {
 	unsigned point = (unsigned)(vmcr >> 21 & 7); /* VBPR0 */
 
-	if (group && !(vmcr & 1u << 4)) { /* VCBPR clear: VBPR1, of which 0 reads as 1 and splits as 0 of group 0 */
+	if (group &&
+	    !(vmcr &
+	      1u << 4)) { /* VCBPR clear: VBPR1, of which 0 reads as 1 and splits as 0 of group 0 */
 		point = (unsigned)(vmcr >> 18 & 7);
 		point = point ? point - 1 : 0;
 	}

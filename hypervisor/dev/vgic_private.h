@@ -12,7 +12,8 @@ static inline struct vgic_bank *vgic_bank(struct vgic *v, unsigned cpu, unsigned
 	return bank ? &v->dist.bank[bank - 1] : &v->cpu[cpu].state.bank;
 }
 
-static inline const struct vgic_bank *vgic_bank_const(const struct vgic *v, unsigned cpu, unsigned bank)
+static inline const struct vgic_bank *vgic_bank_const(const struct vgic *v, unsigned cpu,
+						      unsigned bank)
 {
 	return bank ? &v->dist.bank[bank - 1] : &v->cpu[cpu].state.bank;
 }

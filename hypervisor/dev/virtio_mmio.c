@@ -92,9 +92,11 @@ static bool queue_plausible(const struct virtqueue_state *q)
 {
 	uint64_t end;
 
-	return q->size && q->size <= VIRTQUEUE_SIZE_MAX && !(q->size & (q->size - 1)) && !(q->desc & 15) &&
-	       !(q->avail & 1) && !(q->used & 3) && sum_fits(q->desc, 16ul * q->size, &end) &&
-	       sum_fits(q->avail, 6 + 2ul * q->size, &end) && sum_fits(q->used, 6 + 8ul * q->size, &end);
+	return q->size && q->size <= VIRTQUEUE_SIZE_MAX && !(q->size & (q->size - 1)) &&
+	       !(q->desc & 15) && !(q->avail & 1) && !(q->used & 3) &&
+	       sum_fits(q->desc, 16ul * q->size, &end) &&
+	       sum_fits(q->avail, 6 + 2ul * q->size, &end) &&
+	       sum_fits(q->used, 6 + 8ul * q->size, &end);
 }
 
 static void reset(struct virtio_mmio *m)
@@ -115,7 +117,8 @@ static void write_status(struct virtio_mmio *m, uint32_t value)
 	}
 	value &= 0xff & ~VIRTIO_STATUS_NEEDS_RESET;
 	if ((value & ~s->status & VIRTIO_STATUS_FEATURES_OK) &&
-	    ((s->driver_features & ~m->class->features) || !(s->driver_features & VIRTIO_F_VERSION_1)))
+	    ((s->driver_features & ~m->class->features) ||
+	     !(s->driver_features & VIRTIO_F_VERSION_1)))
 		value &= ~VIRTIO_STATUS_FEATURES_OK;
 	if (!((value | s->status) & VIRTIO_STATUS_FEATURES_OK))
 		value &= ~VIRTIO_STATUS_DRIVER_OK;
@@ -213,7 +216,9 @@ static uint32_t reg_read(const struct virtio_mmio *m, unsigned offset)
 	case REG_VENDOR_ID:
 		return VENDOR;
 	case REG_DEVICE_FEATURES:
-		return s->device_features_sel < 2 ? (uint32_t)(m->class->features >> 32 * s->device_features_sel) : 0;
+		return s->device_features_sel < 2
+			       ? (uint32_t)(m->class->features >> 32 * s->device_features_sel)
+			       : 0;
 	case REG_QUEUE_NUM_MAX:
 		return queue_exists ? VIRTQUEUE_SIZE_MAX : 0;
 	case REG_QUEUE_READY:
@@ -230,13 +235,14 @@ static uint32_t reg_read(const struct virtio_mmio *m, unsigned offset)
 	}
 }
 
-void virtio_mmio_init(struct virtio_mmio *m, const struct virtio_class *class, struct guest_memory memory, void *ctx,
-		      void (*line)(void *ctx, bool level))
+void virtio_mmio_init(struct virtio_mmio *m, const struct virtio_class *class,
+		      struct guest_memory memory, void *ctx, void (*line)(void *ctx, bool level))
 {
 	*m = (struct virtio_mmio){.class = class, .memory = memory, .ctx = ctx, .line = line};
 }
 
-void virtio_mmio_access(struct virtio_mmio *m, uint64_t offset, unsigned size, bool write, uint64_t *value)
+void virtio_mmio_access(struct virtio_mmio *m, uint64_t offset, unsigned size, bool write,
+			uint64_t *value)
 {
 	bool aligned = (size == 1 || size == 2 || size == 4 || size == 8) && !(offset & (size - 1));
 

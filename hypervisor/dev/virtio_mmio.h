@@ -59,7 +59,9 @@ struct virtio_mmio {
 	const struct virtio_class *class;
 	struct guest_memory memory;
 	void *ctx;
-	void (*line)(void *ctx, bool level); /* InterruptStatus != 0; falls and rises again when bits stay after an ACK */
+	void (*line)(
+		void *ctx,
+		bool level); /* InterruptStatus != 0; falls and rises again when bits stay after an ACK */
 	bool level;
 };
 
@@ -76,10 +78,11 @@ struct virtqueue_chain {
 	bool at_end;
 };
 
-void virtio_mmio_init(struct virtio_mmio *m, const struct virtio_class *class, struct guest_memory memory, void *ctx,
-		      void (*line)(void *ctx, bool level));
+void virtio_mmio_init(struct virtio_mmio *m, const struct virtio_class *class,
+		      struct guest_memory memory, void *ctx, void (*line)(void *ctx, bool level));
 /* One access of 1, 2, 4 or 8 bytes at offset < VIRTIO_MMIO_SLOT_SIZE of the device's slot. */
-void virtio_mmio_access(struct virtio_mmio *m, uint64_t offset, unsigned size, bool write, uint64_t *value);
+void virtio_mmio_access(struct virtio_mmio *m, uint64_t offset, unsigned size, bool write,
+			uint64_t *value);
 /* The same for a slot without a device: magic, version and DeviceID 0. */
 void virtio_mmio_empty(uint64_t offset, unsigned size, bool write, uint64_t *value);
 void virtio_mmio_load(struct virtio_mmio *m, const struct virtio_state *from);
@@ -90,7 +93,8 @@ bool virtqueue_usable(const struct virtio_mmio *m, unsigned queue);
 int virtqueue_peek(struct virtio_mmio *m, unsigned queue, struct virtqueue_chain *chain);
 /* Copy up to size bytes from the readable part or to the writable part. Bytes done (0 at the end), or -1: broken. */
 int virtqueue_read(struct virtio_mmio *m, struct virtqueue_chain *chain, void *to, unsigned size);
-int virtqueue_write(struct virtio_mmio *m, struct virtqueue_chain *chain, const void *from, unsigned size);
+int virtqueue_write(struct virtio_mmio *m, struct virtqueue_chain *chain, const void *from,
+		    unsigned size);
 /* Pass over up to size readable bytes without reading them. */
 int virtqueue_skip(struct virtio_mmio *m, struct virtqueue_chain *chain, unsigned size);
 /* Take the peeked chain off the queue and give it back as used. False: broken. */

@@ -24,7 +24,8 @@ static int broken(struct virtio_mmio *m)
 
 bool virtqueue_usable(const struct virtio_mmio *m, unsigned queue)
 {
-	return (m->state.status & (VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_NEEDS_RESET)) == VIRTIO_STATUS_DRIVER_OK &&
+	return (m->state.status & (VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_NEEDS_RESET)) ==
+		       VIRTIO_STATUS_DRIVER_OK &&
 	       m->state.queue[queue].ready;
 }
 
@@ -65,8 +66,8 @@ int virtqueue_peek(struct virtio_mmio *m, unsigned queue, struct virtqueue_chain
 	if (available > q->size)
 		return broken(m);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE); /* the index before the entry */
-	if (!m->memory.read(m->memory.ctx, q->avail + 4 + 2ul * (q->last_avail % q->size), &chain->head,
-			    sizeof(chain->head)))
+	if (!m->memory.read(m->memory.ctx, q->avail + 4 + 2ul * (q->last_avail % q->size),
+			    &chain->head, sizeof(chain->head)))
 		return broken(m);
 	return enter(m, chain, chain->head);
 }
@@ -94,8 +95,8 @@ static int advance(struct virtio_mmio *m, struct virtqueue_chain *chain, bool wr
 /* What a caller does with each piece of a chain: copies out, copies in, or passes over. */
 enum transfer { TRANSFER_READ, TRANSFER_WRITE, TRANSFER_SKIP };
 
-static int transfer(struct virtio_mmio *m, struct virtqueue_chain *chain, enum transfer what, void *to,
-		    const void *from, unsigned size)
+static int transfer(struct virtio_mmio *m, struct virtqueue_chain *chain, enum transfer what,
+		    void *to, const void *from, unsigned size)
 {
 	unsigned done = 0;
 
@@ -111,9 +112,11 @@ static int transfer(struct virtio_mmio *m, struct virtqueue_chain *chain, enum t
 		if (piece > chain->left)
 			piece = chain->left;
 		if (what == TRANSFER_READ)
-			good = m->memory.read(m->memory.ctx, chain->address, (char *)to + done, piece);
+			good = m->memory.read(m->memory.ctx, chain->address, (char *)to + done,
+					      piece);
 		else if (what == TRANSFER_WRITE)
-			good = m->memory.write(m->memory.ctx, chain->address, (const char *)from + done, piece);
+			good = m->memory.write(m->memory.ctx, chain->address,
+					       (const char *)from + done, piece);
 		if (!good || !sum_fits(chain->address, piece, &chain->address))
 			return broken(m);
 		chain->left -= piece;
@@ -129,7 +132,8 @@ int virtqueue_read(struct virtio_mmio *m, struct virtqueue_chain *chain, void *t
 	return transfer(m, chain, TRANSFER_READ, to, NULL, size);
 }
 
-int virtqueue_write(struct virtio_mmio *m, struct virtqueue_chain *chain, const void *from, unsigned size)
+int virtqueue_write(struct virtio_mmio *m, struct virtqueue_chain *chain, const void *from,
+		    unsigned size)
 {
 	return transfer(m, chain, TRANSFER_WRITE, NULL, from, size);
 }
@@ -145,7 +149,8 @@ bool virtqueue_done(struct virtio_mmio *m, const struct virtqueue_chain *chain)
 	uint32_t entry[2] = {chain->head, chain->used};
 	uint16_t index = (uint16_t)(q->used_idx + 1);
 
-	if (!m->memory.write(m->memory.ctx, q->used + 4 + 8ul * (q->used_idx % q->size), entry, sizeof(entry)))
+	if (!m->memory.write(m->memory.ctx, q->used + 4 + 8ul * (q->used_idx % q->size), entry,
+			     sizeof(entry)))
 		return broken(m) > 0;
 	__atomic_thread_fence(__ATOMIC_RELEASE); /* the entry before the index */
 	if (!m->memory.write(m->memory.ctx, q->used + 2, &index, sizeof(index)))

@@ -69,7 +69,7 @@ static uint8_t take_byte(struct vpl011 *u)
 	byte = s->rx[s->rx_head % VPL011_FIFO_SIZE];
 	s->rx_head = (uint8_t)((s->rx_head + 1) % VPL011_FIFO_SIZE);
 	if (!--s->rx_count)
-		s->ris &= (uint16_t)~(INT_RX | INT_RT);
+		s->ris &= (uint16_t) ~(INT_RX | INT_RT);
 	return byte;
 }
 
@@ -130,7 +130,7 @@ static void write_lcr_h(struct vpl011 *u, uint16_t value)
 	if ((s->lcr_h ^ value) & LCR_FEN) { /* switching the FIFOs empties them */
 		s->rx_head = 0;
 		s->rx_count = 0;
-		s->ris &= (uint16_t)~(INT_RX | INT_RT);
+		s->ris &= (uint16_t) ~(INT_RX | INT_RT);
 	}
 	s->lcr_h = value & 0xff;
 }
@@ -196,7 +196,8 @@ void vpl011_mmio(struct vpl011 *u, uint64_t offset, unsigned size, bool write, u
 		if (size == 1)
 			*value &= 0xff;
 	} else if (there) {
-		reg_write(u, (unsigned)offset, (uint16_t)(size == 1 ? *value & 0xff : *value & 0xffff));
+		reg_write(u, (unsigned)offset,
+			  (uint16_t)(size == 1 ? *value & 0xff : *value & 0xffff));
 	}
 	update_line(u);
 }

@@ -22,7 +22,7 @@
 #define DESC_NEXT 1u
 #define DESC_WRITE 2u
 
-#define QUEUE_AREA(q) (0x1000ul * (q))		     /* desc, avail at + 0x800, used at + 0xc00 */
+#define QUEUE_AREA(q) (0x1000ul * (q)) /* desc, avail at + 0x800, used at + 0xc00 */
 #define BUFFER(q, i) (0x10000ul + 0x1000ul * (q) + BUFFER_SIZE * (i))
 
 struct descriptor {
@@ -76,7 +76,9 @@ static inline size_t rig_out(void *ctx, unsigned port, const uint8_t *bytes, siz
 
 	if (size > room)
 		size = room;
-	keep = size < sizeof(r->out[port]) - r->out_size[port] ? size : sizeof(r->out[port]) - r->out_size[port];
+	keep = size < sizeof(r->out[port]) - r->out_size[port]
+		       ? size
+		       : sizeof(r->out[port]) - r->out_size[port];
 	memcpy(r->out[port] + r->out_size[port], bytes, keep);
 	r->out_size[port] += keep;
 	return size;

@@ -192,7 +192,8 @@ static void a_long_chain_is_sent_in_bounded_pieces(void **state)
 	start_multiport();
 	for (unsigned i = 0; i < QUEUE_SIZE; i++)
 		put_descriptor(&r, 1, i,
-			       (struct descriptor){RAM_BASE, RAM_SIZE, i + 1 < QUEUE_SIZE, (uint16_t)(i + 1)});
+			       (struct descriptor){RAM_BASE, RAM_SIZE, i + 1 < QUEUE_SIZE,
+						   (uint16_t)(i + 1)});
 	put_available(&r, 1, 0);
 	r.ram_accesses = 0;
 	notify(&r, 1);
@@ -233,13 +234,13 @@ static void interrupt_follows_status_and_comes_again_for_what_was_not_acknowledg
 static void a_broken_queue_stops_the_device_until_reset(void **state)
 {
 	static const struct descriptor bad[] = {
-		{RAM_BASE, 8, DESC_NEXT, 0},			/* a loop */
-		{RAM_BASE, 8, DESC_NEXT, QUEUE_SIZE},		/* a bad index */
-		{RAM_BASE + RAM_SIZE - 4, 8, 0, 0},		/* over the end of RAM */
-		{0, 8, 0, 0},					/* no RAM */
-		{UINT64_MAX - 3, 8, 0, 0},			/* wraps */
-		{RAM_BASE, UINT32_MAX, 0, 0},			/* huge */
-		{RAM_BASE, 16, 4, 0},				/* indirect */
+		{RAM_BASE, 8, DESC_NEXT, 0},          /* a loop */
+		{RAM_BASE, 8, DESC_NEXT, QUEUE_SIZE}, /* a bad index */
+		{RAM_BASE + RAM_SIZE - 4, 8, 0, 0},   /* over the end of RAM */
+		{0, 8, 0, 0},                         /* no RAM */
+		{UINT64_MAX - 3, 8, 0, 0},            /* wraps */
+		{RAM_BASE, UINT32_MAX, 0, 0},         /* huge */
+		{RAM_BASE, 16, 4, 0},                 /* indirect */
 	};
 
 	(void)state;
@@ -356,7 +357,8 @@ int main(void)
 		cmocka_unit_test(input_waits_for_buffers_and_for_an_open_port),
 		cmocka_unit_test(output_that_is_not_taken_stays_with_the_guest),
 		cmocka_unit_test(a_long_chain_is_sent_in_bounded_pieces),
-		cmocka_unit_test(interrupt_follows_status_and_comes_again_for_what_was_not_acknowledged),
+		cmocka_unit_test(
+			interrupt_follows_status_and_comes_again_for_what_was_not_acknowledged),
 		cmocka_unit_test(a_broken_queue_stops_the_device_until_reset),
 		cmocka_unit_test(an_available_index_too_far_ahead_breaks_the_queue),
 		cmocka_unit_test(reset_is_a_load_of_the_initial_state),

@@ -159,8 +159,8 @@ static inline bool rig_eoi(struct rig *r, unsigned cpu, unsigned intid)
 	return false;
 }
 
-static inline void rig_write_sized(struct rig *r, unsigned cpu, enum vgic_frame frame, uint64_t offset, unsigned size,
-				   uint64_t value)
+static inline void rig_write_sized(struct rig *r, unsigned cpu, enum vgic_frame frame,
+				   uint64_t offset, unsigned size, uint64_t value)
 {
 	if (vgic_mmio_wants_fold(frame, offset, true))
 		rig_fold(r, cpu);
@@ -168,7 +168,8 @@ static inline void rig_write_sized(struct rig *r, unsigned cpu, enum vgic_frame 
 	rig_enter_all(r);
 }
 
-static inline uint64_t rig_read_sized(struct rig *r, unsigned cpu, enum vgic_frame frame, uint64_t offset, unsigned size)
+static inline uint64_t rig_read_sized(struct rig *r, unsigned cpu, enum vgic_frame frame,
+				      uint64_t offset, unsigned size)
 {
 	uint64_t value = UINT64_C(0x5555555555555555);
 
