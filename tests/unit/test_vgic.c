@@ -317,6 +317,8 @@ int main(void)
 		cmocka_unit_test(group_0_sgi_registers_do_not_reach_group_1),
 		cmocka_unit_test(interrupts_come_in_the_order_of_their_priorities),
 		cmocka_unit_test(many_equal_interrupts_all_come_even_all_active_at_once),
+		cmocka_unit_test(
+			deep_nesting_ends_in_order_through_eois_that_find_no_list_register),
 		cmocka_unit_test(an_active_interrupt_follows_its_vcpu_when_rerouted),
 		cmocka_unit_test(a_route_to_nobody_holds_the_interrupt_back),
 	};
