@@ -13,3 +13,6 @@ $(B)/mkbundle: tests/system/mkbundle.c $(CONFIG_SRC) $(wildcard avctl/config/*.h
 UNITS += config
 UNIT_config_SRC := tests/unit/test_config.c tests/unit/config_files.c $(CONFIG_SRC)
 UNIT_config_LIBS := $(CONFIG_LIBS)
+
+UNITS += manifest
+UNIT_manifest_SRC := tests/unit/test_manifest.c hypervisor/core/manifest.c
