@@ -16,3 +16,7 @@ UNIT_config_LIBS := $(CONFIG_LIBS)
 
 UNITS += manifest
 UNIT_manifest_SRC := tests/unit/test_manifest.c hypervisor/core/manifest.c
+
+UNITS += bundle
+UNIT_bundle_SRC := tests/unit/test_bundle.c tests/unit/config_files.c $(CONFIG_SRC)
+UNIT_bundle_LIBS := $(CONFIG_LIBS)
