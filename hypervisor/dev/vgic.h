@@ -105,7 +105,7 @@ void vgic_set_hw(struct vgic *v, unsigned intid);
 /*
  * The level of an input line; cpu matters for PPIs only. An edge-configured interrupt becomes pending when its
  * line rises. For a HW PPI: level true when the physical one was acknowledged at EL2 (and left active); the model
- * lowers it when the guest took the interrupt; false when the timer's condition was found gone at an unload.
+ * lowers it when the guest took the interrupt, and ignores it while active; false when the timer's condition was found gone at an unload.
  */
 void vgic_set_line(struct vgic *v, unsigned cpu, unsigned intid, bool level);
 /* Pending once, whatever its configuration: as if software had written ISPENDR. */

@@ -159,6 +159,9 @@ static bool move_line(struct vgic *v, unsigned cpu, unsigned intid, bool level)
 	uint32_t bit = vgic_bit(intid);
 
 	if (vgic_is_hw(v, intid) && level) {
+		/* Active, and so is the physical one: if its line is up at the end, that comes again by itself. */
+		if (b->active & ~v->cpu[cpu].resident & bit)
+			return false;
 		/* Even with the line still up: the LR that lowers it at the next fold is a past one. */
 		b->line |= bit;
 		note_latch(v, cpu, 0, bit, true);

@@ -41,6 +41,27 @@ static void hw_timer_gone_before_it_was_taken_leaves_nothing(void **state)
 	assert_int_equal(rig_ack(&r, 0), RIG_NONE);
 }
 
+/* EL2 finds the timer still due when it loads a vCPU that was unloaded in its timer handler. */
+static void hw_timer_due_at_a_reload_in_its_handler_comes_only_once(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, 1);
+	rig_enable(&r, 0, 27, true);
+	rig_line(&r, 0, 27, true);
+	assert_int_equal(rig_ack(&r, 0), 27);
+	rig_fold(&r, 0);
+	rig_line(&r, 0, 27, true);
+	assert_true(vgic_hw_busy(&r.v, 0, 27));
+	assert_true(rig_eoi(&r, 0, 27));
+	rig_fold(&r, 0);
+	rig_enter_all(&r);
+	assert_int_equal(rig_ack(&r, 0), RIG_NONE);
+	rig_fold(&r, 0);
+	assert_false(vgic_hw_busy(&r.v, 0, 27));
+}
+
 static void clearing_active_by_mmio_asks_to_release_the_physical_interrupt(void **state)
 {
 	struct rig r;
@@ -239,6 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hw_timer_is_busy_from_its_rise_to_its_end),
 		cmocka_unit_test(hw_timer_gone_before_it_was_taken_leaves_nothing),
+		cmocka_unit_test(hw_timer_due_at_a_reload_in_its_handler_comes_only_once),
 		cmocka_unit_test(clearing_active_by_mmio_asks_to_release_the_physical_interrupt),
 		cmocka_unit_test(active_set_by_software_can_be_ended_by_the_guest),
 		cmocka_unit_test(fast_injection_is_used_for_a_ticking_timer),
