@@ -220,8 +220,17 @@ static enum step read_reply(struct agent *agent, uint64_t id, const struct agent
 		if (step != STEP_DONE)
 			return step;
 		memcpy(reply->end_text, agent->feed.text, agent->feed.length + 1);
-		if (line_parse(&line, reply->end_text, agent->feed.length) != LINE_PARSED)
+		switch (line_parse(&line, reply->end_text, agent->feed.length)) {
+		case LINE_PARSED:
+			break;
+		case LINE_MALFORMED:
+			if (line.id != id)
+				continue;
+			reply->status = AGENT_GARBLED;
+			return STEP_DONE;
+		case LINE_EMPTY:
 			continue;
+		}
 		if (line.id == 0 && !strcmp(line.verb, "hello")) {
 			uint64_t boots = 0, before = agent->boots;
 

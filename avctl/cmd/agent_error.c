@@ -13,6 +13,8 @@ static int unreachable(struct ctx *ctx, const struct agent_reply *reply)
 	/* Did it end while we talked? */
 	if (!record_alive(ctx->record))
 		return ctx_need_record(ctx);
+	if (reply->status == AGENT_GARBLED)
+		return out_error(RC_INTEGRITY, "avctl version", "the control agent's answer cannot be read");
 	if (reply->status == AGENT_TIMEOUT)
 		return out_error(RC_TIMEOUT, "avctl logs --hypervisor",
 				 "the control agent of set \"%s\" does not answer", name);

@@ -253,7 +253,10 @@ static int find_only_one(struct ctx *ctx)
 	record_free(only);
 	if (alive > 1)
 		return out_error(RC_USAGE, "avctl -s NAME ...", "several sets are running: %s", names);
-	return not_running(ctx, "no set is given (-f, -s, $AVCTL_SET, ./avctl.yaml), and one", NULL);
+	if (ctx->missing_is_fine)
+		return RC_UNREACHABLE;
+	return out_error(RC_UNREACHABLE, "avctl -f FILE.yaml up", known ? "no set is running" :
+			 "no set is running, and none was named (-f, -s, $AVCTL_SET, ./avctl.yaml)");
 }
 
 static int find_record(struct ctx *ctx)

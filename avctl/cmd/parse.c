@@ -194,7 +194,8 @@ static int apply_style(const struct globals *globals)
 
 static int unknown_verb(char **args, int count, bool group)
 {
-	const char *names[96];
+	static const char *const groups[] = { "snapshot", "shm", "config", "snap" };
+	const char *names[100];
 	char hint[256], word[128];
 	const char *near;
 	size_t name_count = 0;
@@ -212,6 +213,8 @@ static int unknown_verb(char **args, int count, bool group)
 		if (command_table[i].alias)
 			names[name_count++] = command_table[i].alias;
 	}
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		names[name_count++] = groups[i];
 	near = out_nearest(word, names, name_count);
 	return out_error(RC_USAGE, near ? out_text(hint, sizeof(hint), "did you mean avctl %s?", near) : "avctl help",
 			 "no verb \"%s\"", word);

@@ -115,6 +115,8 @@ static int say_ended(const struct record *record, int code, const char *what)
 		if (*logfile_last_line(path, line, sizeof(line)))
 			return out_error(code, hint, "%s; last line of %s: %s", what, logs[i], line);
 	}
+	if (code == RC_TIMEOUT)
+		return out_error(code, hint, "%s", what);
 	return out_error(code, hint, "%s (last exit: %s)", what, record_last_exit(record, how, sizeof(how)));
 }
 

@@ -172,7 +172,7 @@ char *out_text(char *buffer, size_t size, const char *format, ...)
 void out_json(json_t *document)
 {
 	json_t *whole = json_object();
-	size_t flags = JSON_ENSURE_ASCII;
+	size_t flags = JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12);
 
 	json_object_set_new(whole, "schema", json_string("avctl/1"));
 	json_object_update(whole, document);
