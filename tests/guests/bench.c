@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bench.c - what one operation costs, timed by the guest itself under -icount, where a nanosecond of its counter is an
+ * instruction. Start stamps and sums lie in the shared region, which no restore rewinds. Prints `bench NAME TICKS LOOPS`;
+ * needs clock: follow and a region at 0x70000000.
+ */
+#include "baremetal/guest.h"
+
+#define LOOPS 64
+#define PAGES (GUEST_RAM_BASE + 0x800000ul)	  /* dirtied by the loops */
+#define TOUCHED (GUEST_RAM_BASE + 0xc00000ul)	  /* touched for the first time */
+
+struct shared {
+	uint64_t start, sum, count, last, touch;
+};
+static volatile struct shared *const shared = (volatile struct shared *)GUEST_REGION;
+
+static uint64_t empty; /* ticks of LOOPS empty measurements */
+volatile uint64_t irq_at;
+
+static void report(const char *name, uint64_t ticks, uint64_t loops)
+{
+	print("bench %s %lu %lu\n", name, ticks > empty ? ticks - empty : 0, loops);
+}
+
+static void dirty(uint64_t pages)
+{
+	for (uint64_t i = 0; i < pages; i++)
+		*(volatile uint64_t *)(PAGES + i * GUEST_PAGE_SIZE) = i;
+}
+
+static uint64_t take(uint64_t *generation)
+{
+	struct hvc_result r = hvc_SNAPSHOT_TAKE(AV_VM_SELF, 0, 0, 0);
+
+	if (r.status)
+		print("bench: take failed: %ld\n", (long)r.status);
+	*generation = r.value[1];
+	return r.value[0];
+}
+
+static void forget(uint64_t id)
+{
+	hvc_SNAPSHOT_DELETE(AV_VM_SELF, id);
+	hvc_MEMORY_DRAIN(AV_VM_SELF);
+}
+
+static void bench_take(const char *name, uint64_t pages)
+{
+	uint64_t sum = 0, previous = AV_SNAPSHOT_NONE, generation;
+
+	for (unsigned int i = 0; i < LOOPS; i++) {
+		uint64_t start, id;
+
+		dirty(pages);
+		start = counter_read();
+		id = take(&generation);
+		sum += counter_read() - start;
+		if (previous != AV_SNAPSHOT_NONE)
+			forget(previous);
+		previous = id;
+	}
+	forget(previous);
+	report(name, sum, LOOPS);
+}
+
+/* Both timelines pass here: the stamp of before the restore is in the region. */
+static void account(void)
+{
+	uint64_t now = counter_read();
+
+	shared->sum += now - shared->start;
+	shared->count++;
+}
+
+static void go(uint64_t id, uint64_t pages)
+{
+	dirty(pages);
+	shared->touch = 1; /* the region is linked again after a restore: not part of the cost */
+	shared->start = counter_read();
+	hvc_SNAPSHOT_RESTORE(AV_VM_SELF, id, 0);
+	print("bench: restore failed\n");
+}
+
+static void bench_restore_base(const char *name, uint64_t pages)
+{
+	uint64_t generation, id;
+
+	shared->sum = shared->count = 0;
+	id = take(&generation);
+	if (generation)
+		account();
+	if (shared->count < LOOPS)
+		go(id, pages);
+	report(name, shared->sum, LOOPS);
+	forget(id);
+}
+
+static void bench_restore_other(const char *name, uint64_t pages)
+{
+	uint64_t generation, first, second;
+
+	shared->sum = shared->count = shared->last = 0;
+	first = take(&generation);
+	if (generation) {
+		account();
+		if (shared->count < LOOPS)
+			go(shared->last, pages);
+	} else {
+		second = take(&generation);
+		shared->last = second;
+		if (generation)
+			account();
+		if (shared->count < LOOPS)
+			go(first, pages);
+	}
+	second = shared->last;
+	report(name, shared->sum, LOOPS);
+	forget(first);
+	forget(second);
+}
+
+static void bench_first_write(void)
+{
+	uint64_t generation, start, ticks, id;
+
+	dirty(LOOPS + 1);
+	id = take(&generation);
+	dirty(1); /* the node of this 2 MiB is private now */
+	start = counter_read();
+	for (uint64_t i = 1; i <= LOOPS; i++)
+		*(volatile uint64_t *)(PAGES + i * GUEST_PAGE_SIZE) = i;
+	ticks = counter_read() - start;
+	report("first_write", ticks, LOOPS);
+	forget(id);
+}
+
+static void bench_first_touch(void)
+{
+	uint64_t start, ticks;
+
+	*(volatile uint64_t *)TOUCHED = 1;
+	start = counter_read();
+	for (uint64_t i = 1; i <= LOOPS; i++)
+		*(volatile uint64_t *)(TOUCHED + i * GUEST_PAGE_SIZE) = i;
+	ticks = counter_read() - start;
+	report("first_touch", ticks, LOOPS);
+}
+
+static void bench_exits(void)
+{
+	uint64_t start, ticks;
+
+	start = counter_read();
+	for (unsigned int i = 0; i < LOOPS; i++)
+		__asm__ volatile("mov w0, #0xc6000000\n\tmov x1, xzr\n\tmov x2, xzr\n\tmov x3, xzr\n\tmov x4, xzr\n\t"
+				 "mov x5, xzr\n\tmov x6, xzr\n\thvc #0" ::: "x0", "x1", "x2", "x3", "x4", "x5", "x6",
+				 "memory");
+	ticks = counter_read() - start;
+	report("hvc_null", ticks, LOOPS);
+	start = counter_read();
+	for (unsigned int i = 0; i < LOOPS; i++)
+		__asm__ volatile("mov w0, #0x84000000\n\thvc #0" ::: "x0", "x1", "x2", "x3", "memory");
+	ticks = counter_read() - start;
+	report("psci_version", ticks, LOOPS);
+	start = counter_read();
+	for (unsigned int i = 0; i < LOOPS; i++)
+		mmio_read32(0x08000004);
+	ticks = counter_read() - start;
+	report("gicd_read", ticks, LOOPS);
+	start = counter_read();
+	for (unsigned int i = 0; i < LOOPS; i++)
+		mmio_read32(GUEST_UART + 0x18);
+	ticks = counter_read() - start;
+	report("uart_read", ticks, LOOPS);
+	start = counter_read();
+	for (unsigned int i = 0; i < LOOPS; i++)
+		__asm__ volatile("mrs x0, id_aa64pfr0_el1" ::: "x0");
+	ticks = counter_read() - start;
+	report("idreg_read", ticks, LOOPS);
+}
+
+/* The first instruction of the handler reads the counter: nothing of the guest library is in the figure. */
+__asm__(".section .text.bench_vectors, \"ax\"\n"
+	".balign 2048\n"
+	"bench_vectors:\n"
+	".space 0x280\n" /* IRQ, current EL with SPx */
+	"	stp	x0, x1, [sp, #-16]!\n"
+	"	mrs	x0, cntvct_el0\n"
+	"	adrp	x1, irq_at\n"
+	"	str	x0, [x1, :lo12:irq_at]\n"
+	"	msr	cntv_ctl_el0, xzr\n"
+	"	mrs	x0, s3_0_c12_c12_0\n"
+	"	isb\n"
+	"	msr	s3_0_c12_c12_1, x0\n"
+	"	ldp	x0, x1, [sp], #16\n"
+	"	eret\n"
+	".space 0x500\n"
+	".text\n");
+extern char bench_vectors[];
+
+static void ignore(unsigned int intid, void *context)
+{
+	(void)intid;
+	(void)context;
+}
+
+static void bench_timer(const char *name, bool wait)
+{
+	uint64_t sum = 0, saved;
+
+	interrupts_init();
+	interrupt_enable(GUEST_TIMER_INTID, false, ignore, NULL);
+	__asm__ volatile("mrs %0, vbar_el1" : "=r"(saved));
+	__asm__ volatile("msr vbar_el1, %0\n\tisb" ::"r"(bench_vectors));
+	interrupts_unmask();
+	for (unsigned int i = 0; i < LOOPS; i++) {
+		uint64_t at = counter_read() + 2000;
+
+		irq_at = 0;
+		timer_set(at);
+		while (!irq_at)
+			if (wait)
+				__asm__ volatile("wfi");
+		sum += irq_at - at;
+	}
+	interrupts_mask();
+	__asm__ volatile("msr vbar_el1, %0\n\tisb" ::"r"(saved));
+	report(name, sum, LOOPS);
+}
+
+void guest_main(uint64_t dtb)
+{
+	static const uint64_t pages[] = {0, 16, 256, 1024, 4096};
+	static const char *const takes[] = {"take.d0", "take.d16", "take.d256", "take.d1024", "take.d4096"};
+	static const char *const bases[] = {"restore.base.d0", "restore.base.d16", "restore.base.d256",
+					    "restore.base.d1024", "restore.base.d4096"};
+	static const char *const others[] = {"restore.other.d0", "restore.other.d16", "restore.other.d256",
+					     "restore.other.d1024", "restore.other.d4096"};
+	struct av_vm_info info;
+	unsigned int sizes = 5;
+	uint64_t start, sum = 0;
+
+	(void)dtb;
+	hvc_VM_INFO(AV_VM_SELF, (uint64_t)&info, sizeof(info));
+	if (info.ram_size < 0x4000000)
+		sizes = 2; /* 16 MiB hold no 4096 dirty pages */
+	for (unsigned int i = 0; i < LOOPS; i++) {
+		start = counter_read();
+		sum += counter_read() - start;
+	}
+	print("bench empty %lu %u\n", sum, LOOPS);
+	bench_exits();
+	bench_timer("timer_irq_spin", false);
+	bench_timer("timer_irq_wfi", true);
+	bench_first_touch();
+	bench_first_write();
+	for (unsigned int i = 0; i < sizes; i++)
+		bench_take(takes[i], pages[i]);
+	for (unsigned int i = 0; i < sizes; i++)
+		bench_restore_base(bases[i], pages[i]);
+	for (unsigned int i = 0; i < sizes; i++)
+		bench_restore_other(others[i], pages[i]);
+	print("bench done hz=%lu\n", counter_hz());
+	guest_stop();
+}
