@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: MIT
+# Debian's own arm64 kernel with a busybox initramfs, a guest that nobody here wrote: $(B)/linux/vmlinuz and initrd.
+
+.PHONY: linux-guest
+linux-guest: $(B)/linux/initrd
+
+$(B)/linux/initrd: tests/linux/fetch.sh tests/linux/init
+	$(Q)bash tests/linux/fetch.sh $(@D)
