@@ -9,8 +9,27 @@
 #include <string.h>
 #include "errors.h"
 
+#define TEXT_MAX 600
+
 static char out_of_memory_text[] = "out of memory";
 static struct set_error out_of_memory_error = {.mark = {0, 0}, .message = out_of_memory_text, .hint = NULL};
+
+/*
+ * Text may quote the file: make it fit a terminal. Control characters become '?', what is very long is cut.
+ */
+static void tidy(char *text)
+{
+	size_t length = 0;
+
+	for (; text[length] && length < TEXT_MAX; length++)
+		if ((unsigned char)text[length] < 0x20 || text[length] == 0x7f)
+			text[length] = '?';
+	if (!text[length])
+		return;
+	while (length && ((unsigned char)text[length] & 0xc0) == 0x80)
+		length--;
+	strcpy(text + length, "...");
+}
 
 static char *format_text(const char *format, va_list arguments)
 {
@@ -22,9 +41,11 @@ static char *format_text(const char *format, va_list arguments)
 	length = vsnprintf(NULL, 0, format, again);
 	va_end(again);
 	if (length >= 0)
-		text = malloc((size_t)length + 1);
-	if (text)
-		vsnprintf(text, (size_t)length + 1, format, arguments);
+		text = malloc((size_t)length + 4); /* room for "..." */
+	if (!text)
+		return NULL;
+	vsnprintf(text, (size_t)length + 1, format, arguments);
+	tidy(text);
 	return text;
 }
 

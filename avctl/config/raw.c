@@ -171,7 +171,8 @@ bool raw_load(struct raw *raw, struct arena *arena, const struct node *root, con
 	raw->set = data;
 	if (status == CYAML_OK && data)
 		return true;
-	if (status == CYAML_ERR_OOM)
+	/* libyaml has read this text once already (or tree_write() made it): now it can only lack memory. */
+	if (status == CYAML_ERR_OOM || status == CYAML_ERR_LIBYAML_PARSER_INIT || status == CYAML_ERR_LIBYAML_PARSER)
 		errors_out_of_memory(errors);
 	else
 		errors_add(errors, root->mark, "libcyaml refuses the file: %s (%s)", cyaml_strerror(status),

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 #include "raw.h"
+#include "value.h"
 
 #define TEXT(structure, member, name, kind_, required_, help_)                                       \
 	{.key = (name), .kind = (kind_), .required = (required_), .offset = offsetof(structure, member), \
@@ -202,7 +203,11 @@ static bool check_rights(struct node *node, const char *key, struct set_errors *
 		return false;
 	}
 	for (struct node_child **link = &node->first; *link;) {
-		if (check_scalar((*link)->node, (*link)->key, errors)) {
+		bool named = value_is_name((*link)->key);
+
+		if (!named)
+			errors_add(errors, (*link)->key_mark, "%s: \"%s\" cannot name a VM", key, (*link)->key);
+		if (check_scalar((*link)->node, (*link)->key, errors) && named) {
 			link = &(*link)->next;
 		} else {
 			*link = (*link)->next;

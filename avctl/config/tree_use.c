@@ -3,6 +3,7 @@
  * tree_use.c - looking things up in a tree, and writing one out again.
  * Never changes a tree.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "tree.h"
@@ -62,21 +63,32 @@ static void put(struct text *text, const char *bytes, size_t count)
 	text->size += count;
 }
 
+/* One character of valid UTF-8; *next is what follows it. */
+static uint32_t decode(const char *text, const char **next)
+{
+	const unsigned char *c = (const unsigned char *)text;
+	unsigned more = *c >= 0xf0 ? 3 : *c >= 0xe0 ? 2 : *c >= 0xc0 ? 1 : 0;
+	uint32_t value = more == 3 ? *c & 7U : more == 2 ? *c & 15U : more == 1 ? *c & 31U : *c;
+
+	for (c++; more && *c; more--)
+		value = value << 6 | (*c++ & 63U);
+	*next = (const char *)c;
+	return value;
+}
+
+/* In double quotes, with escapes for all that is not plain ASCII: an escape may stand for what libyaml reads no other way. */
 static void put_quoted(struct text *text, const char *scalar)
 {
-	static const char hex[] = "0123456789abcdef";
+	char escape[12];
 
 	put(text, "\"", 1);
-	for (; *scalar; scalar++) {
-		unsigned char c = (unsigned char)*scalar;
+	while (*scalar) {
+		uint32_t c = decode(scalar, &scalar);
 
-		if (c == '"' || c == '\\') {
-			put(text, (const char[]){'\\', (char)c}, 2);
-		} else if (c < 0x20 || c == 0x7f) {
-			put(text, (const char[]){'\\', 'x', hex[c >> 4], hex[c & 15]}, 4);
-		} else {
-			put(text, scalar, 1);
-		}
+		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\')
+			put(text, (const char[]){(char)c}, 1);
+		else
+			put(text, escape, (size_t)snprintf(escape, sizeof(escape), "\\U%08x", (unsigned)c));
 	}
 	put(text, "\"", 1);
 }

@@ -20,3 +20,9 @@ UNIT_manifest_SRC := tests/unit/test_manifest.c hypervisor/core/manifest.c
 UNITS += bundle
 UNIT_bundle_SRC := tests/unit/test_bundle.c tests/unit/config_files.c $(CONFIG_SRC)
 UNIT_bundle_LIBS := $(CONFIG_LIBS)
+
+# Static libraries, so that the wrapped allocation functions are theirs too.
+UNITS += config_memory
+UNIT_config_memory_SRC := tests/unit/test_config_memory.c tests/unit/config_files.c $(CONFIG_SRC)
+UNIT_config_memory_LIBS := -l:libcyaml.a -l:libyaml.a -lfdt -ljansson \
+	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
