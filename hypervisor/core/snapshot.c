@@ -10,6 +10,17 @@
 #include "mm/live.h"
 #include "mm/node.h"
 
+/* To the NUL, then zeros. */
+static void set_name(struct snapshot *record, const char name[AV_NAME_SIZE])
+{
+	uint64_t zeros[AV_NAME_SIZE / sizeof(uint64_t)] = {0};
+
+	__builtin_memcpy(__builtin_assume_aligned(record->name, 8), zeros, AV_NAME_SIZE);
+	for (uint32_t i = 0; i < AV_NAME_SIZE && name[i]; i++)
+		record->name[i] = name[i];
+}
+
+/* Entries of the root that no VM of this kind uses stay undefined: see vmem_attach_region(). */
 struct snapshot *snapshot_record_new(struct vmem *m, const struct snapshot_facts *facts)
 {
 	struct snapshot *record;
@@ -20,12 +31,6 @@ struct snapshot *snapshot_record_new(struct vmem *m, const struct snapshot_facts
 	frame = frame_alloc(&m->budget, FRAME_RECORD);
 	node_init(frame);
 	record = frame_ptr(frame);
-	for (uint32_t i = 0; i < S2_ROOT_ENTRIES; i += 4) {
-		arch_entry_write(&record->root[i], 0);
-		arch_entry_write(&record->root[i + 1], 0);
-		arch_entry_write(&record->root[i + 2], 0);
-		arch_entry_write(&record->root[i + 3], 0);
-	}
 	record->frame = frame;
 	record->reserved = 0;
 	record->pinned = 0;
@@ -33,7 +38,7 @@ struct snapshot *snapshot_record_new(struct vmem *m, const struct snapshot_facts
 	record->taken_ns = facts->taken_ns;
 	record->vm_time_ns = facts->vm_time_ns;
 	record->state = facts->state;
-	__builtin_memcpy(record->name, facts->name, AV_NAME_SIZE);
+	set_name(record, facts->name);
 	for (uint32_t i = 0; i < m->spill_count; i++)
 		record->spill[i] = frame_alloc(&m->budget, FRAME_STATE);
 	return record;
@@ -145,9 +150,9 @@ bool snapshot_evict(struct vmem *m)
 
 int snapshot_take_prepare(struct vmem *m, const struct snapshot_facts *facts, struct snapshot **prepared)
 {
-	if (!snapshot_name_valid(facts->name))
+	if (facts->name[0] && !snapshot_name_valid(facts->name))
 		return AV_E_INVALID;
-	if (snapshot_find_name(m, facts->name))
+	if (facts->name[0] && snapshot_find_name(m, facts->name))
 		return AV_E_EXISTS;
 	if (m->snapshot_count >= m->snapshot_keep && (m->refuse || !evict_oldest(m)))
 		return AV_E_LIMIT;
@@ -275,7 +280,7 @@ int snapshot_rename(struct vmem *m, uint64_t id, const char name[AV_NAME_SIZE])
 		return AV_E_INVALID;
 	if (other && other != snapshot)
 		return AV_E_EXISTS;
-	__builtin_memcpy(snapshot->name, name, AV_NAME_SIZE);
+	set_name(snapshot, name);
 	return 0;
 }
 

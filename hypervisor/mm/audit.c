@@ -104,7 +104,7 @@ static bool check_entries(struct audit *a, uint32_t index)
 			continue;
 		}
 		if (base)
-			CHECK(entry == (base[i] & ~S2_OWN), "a borrowed entry differs from the base's");
+			CHECK(!((entry ^ base[i]) & ~(S2_OWN | S2_XN)), "a borrowed entry differs from the base's");
 		else
 			CHECK(!(entry & S2_VALID) || entry & S2_BUNDLE, "an entry is owned by nobody");
 	}
@@ -225,7 +225,7 @@ static bool check_live(struct audit *a)
 			CHECK(walk.l3_private && walk.l3 == chunk->l3, "a dirty page lies in a shared table");
 		}
 		if (m->base && !bit)
-			CHECK((leaf & ~S2_OWN) == (leaf_from(m->base->root, at) & ~S2_OWN),
+			CHECK(!((leaf ^ leaf_from(m->base->root, at)) & ~(S2_OWN | S2_XN)),
 			      "a clean page differs from the base");
 	}
 	for (uint32_t c = m->dirty_first; c; c = m->chunks[c - 1].next) {

@@ -3,6 +3,9 @@
  * fault.c - stage-2 faults: first touch, copy on write, region links.
  * Obtains all it may need before it changes anything. Never leaves a valid entry that differs from what may be cached:
  * break-before-make at the topmost entry that changes (Arm ARM D8.14.1).
+ *
+ * Pages EL2 has filled are XN: only those that a guest executes are cleaned to the point of unification, at the fault
+ * of the first fetch. Pages of a guest that writes code itself are its own business.
  */
 #include <arch/mem.h>
 #include <arch/tlb.h>
@@ -19,11 +22,43 @@ static void count_tlbi(struct vmem *m, bool wide)
 		m->stats.tlbi_local++;
 }
 
+/*
+ * The page of this leaf may be executed from now on, in this table and in those it was borrowed from. Taking away XN
+ * needs no break-before-make; who still has it cached faults once more.
+ */
+static void make_executable(struct vmem *m, uint64_t *l3, uint64_t index)
+{
+	uint64_t *table = l3;
+	uint64_t entry;
+
+	arch_exec_sync(pa_ptr(s2_pa(l3[index])));
+	m->stats.cache_syncs++;
+	for (;;) {
+		uint32_t base = frame_at(frame_index(ptr_pa(table)))->base;
+
+		entry = arch_entry_read(&table[index]);
+		arch_entry_write(&table[index], entry & ~S2_XN);
+		if (entry & S2_OWN || !base)
+			return;
+		table = frame_ptr(base);
+	}
+}
+
 static enum vmem_fault spurious(struct vmem *m, ipa_t address)
 {
 	count_tlbi(m, false);
 	arch_tlb_leaf(address, false);
 	return VMEM_SPURIOUS;
+}
+
+/* The leaf allows what was asked for, but perhaps to be executed: the caller does not say reads and fetches apart. */
+static enum vmem_fault allowed(struct vmem *m, ipa_t address, bool write, uint64_t *l3)
+{
+	uint64_t index = s2_l3_index(address.value);
+
+	if (!write && arch_entry_read(&l3[index]) & S2_XN)
+		make_executable(m, l3, index);
+	return spurious(m, address);
 }
 
 /* The leaf at `index` of this chunk is writable from now on. */
@@ -61,9 +96,7 @@ static inline uint64_t fill_page(struct vmem *m, uint32_t frame, uint64_t old)
 		m->stats.pages_zeroed++;
 		m->ram_count++;
 	}
-	m->stats.cache_syncs++;
-	arch_exec_sync(page);
-	return frame_pa(frame).value | S2_PAGE | S2_WRITE | S2_OWN;
+	return frame_pa(frame).value | S2_PAGE | S2_WRITE | S2_XN | S2_OWN;
 }
 
 /* A private table in place of `old`, or an empty one. */
@@ -129,7 +162,7 @@ static enum vmem_fault table_fault(struct vmem *m, ipa_t address, bool write, bo
 		}
 		old = walk.l3 ? arch_entry_read(&walk.l3[index]) : 0;
 		if (old & S2_VALID && !write)
-			return spurious(m, address);
+			return allowed(m, address, write, walk.l3);
 		if (frame_available(&m->budget) >= (walk.l2_private ? 2 : 3))
 			break;
 		if (!vmem_reclaim(m)) /* which may change the tables: look again */
@@ -204,7 +237,7 @@ enum vmem_fault vmem_fault(struct vmem *m, ipa_t address, bool write, bool wide)
 	uint64_t old = arch_entry_read(entry);
 
 	if (unlikely(old & S2_VALID && (old & S2_WRITE || !write)))
-		return spurious(m, address);
+		return allowed(m, address, write, chunk->l3);
 	if (unlikely((old & (S2_VALID | S2_OWN)) == (S2_VALID | S2_OWN))) {
 		arch_entry_write(entry, old | S2_WRITE);
 		mark_dirty(m, chunk, index);

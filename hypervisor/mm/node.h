@@ -7,7 +7,7 @@
  * is gone is dead. A dead node nobody borrows from is freed with all it owns; one with a single borrower hands it what
  * the borrower does not own itself, and is freed; one with several stays, hidden, until one is left.
  *
- * Entries not OWN in the borrower equal the base's, except those that point to shared regions: these stand only where
+ * Entries not OWN in the borrower equal the base's (but for XN, which goes once and for all), except those that point to shared regions: these stand only where
  * RAM never is, so the base has nothing there.
  */
 #pragma once

@@ -18,11 +18,12 @@
 #define S2_VALID 0x1UL
 #define S2_TABLE 0x3UL		  /* a table descriptor, at levels 1 and 2 */
 #define S2_WRITE (1UL << 7)	  /* S2AP[1] */
+#define S2_XN (1UL << 54)	  /* not executable until EL2 has made it so: see vmem_fault() */
 #define S2_OWN (1UL << 55)
 #define S2_BUNDLE (1UL << 56)
 #define S2_ADDRESS 0x0000FFFFFFFFF000UL
 
-/* A page, Normal write-back (MemAttr 1111), readable, inner shareable, AF, executable: read-only until WRITE. */
+/* A page, Normal write-back (MemAttr 1111), readable, inner shareable, AF: read-only until WRITE, executable without XN. */
 #define S2_PAGE (0x3UL | 0xFUL << 2 | 1UL << 6 | 3UL << 8 | 1UL << 10)
 
 static inline uint64_t s2_root_index(uint64_t address)

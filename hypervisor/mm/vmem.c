@@ -145,7 +145,7 @@ int vmem_map_bundle(struct vmem *m, ipa_t start, pa_t memory, uint64_t pages)
 		if (l3[s2_l3_index(at)] & S2_VALID)
 			return AV_E_INVALID;
 		arch_entry_write(&l3[s2_l3_index(at)],
-				 (memory.value + (i << PAGE_SHIFT)) | S2_PAGE | S2_BUNDLE);
+				 (memory.value + (i << PAGE_SHIFT)) | S2_PAGE | S2_XN | S2_BUNDLE);
 	}
 	arch_table_barrier();
 	return 0;
@@ -175,27 +175,36 @@ int region_tables_init(struct region_tables *tables, struct frame_budget *budget
 	return 0;
 }
 
-/* The 2 MiB windows, not only the bytes, must be apart. */
+static uint64_t window_of(const struct region_tables *tables)
+{
+	return (tables->size + REGION_2M_SIZE - 1) & ~(REGION_2M_SIZE - 1);
+}
+
+/* The 2 MiB windows, not only the bytes, must be apart. Records hold the root entries in use when they were taken. */
 int vmem_attach_region(struct vmem *m, ipa_t start, const struct region_tables *tables)
 {
-	uint64_t window = (tables->size + REGION_2M_SIZE - 1) & ~(REGION_2M_SIZE - 1);
+	uint64_t window = window_of(tables);
+	uint32_t first, last;
 
 	if (start.value & (REGION_2M_SIZE - 1) ||
 	    !range_within(start.value, window, 0, 1UL << S2_IPA_BITS) ||
 	    range_overlaps(start.value, window, m->ram_base, m->ram_size))
 		return AV_E_INVALID;
 	for (uint32_t i = 0; i < m->attach_count; i++)
-		if (range_overlaps(start.value, window, m->attach[i].start,
-				   (m->attach[i].size + REGION_2M_SIZE - 1) & ~(REGION_2M_SIZE - 1)))
+		if (range_overlaps(start.value, window, m->attach[i].start, window_of(m->attach[i].tables)))
 			return AV_E_INVALID;
+	first = (uint32_t)s2_root_index(start.value);
+	last = (uint32_t)s2_root_index(start.value + window - 1);
+	if (m->boot && (first < m->root_first || last > m->root_last))
+		return AV_E_LIMIT;
 	if (m->attach_count == VMEM_ATTACH_MAX)
 		return AV_E_LIMIT;
 	m->attach[m->attach_count++] =
 		(struct vmem_attach){.start = start.value, .size = tables->size, .tables = tables};
-	if (m->root_first > s2_root_index(start.value))
-		m->root_first = (uint32_t)s2_root_index(start.value);
-	if (m->root_last < s2_root_index(start.value + window - 1))
-		m->root_last = (uint32_t)s2_root_index(start.value + window - 1);
+	if (m->root_first > first)
+		m->root_first = first;
+	if (m->root_last < last)
+		m->root_last = last;
 	return 0;
 }
 

@@ -134,7 +134,7 @@ enum vmem_fault {
 	VMEM_COPIED,	    /* a writable copy was mapped */
 	VMEM_MADE_WRITABLE, /* nobody shares it any more */
 	VMEM_LINKED,	    /* a shared region's table was linked */
-	VMEM_SPURIOUS,	    /* nothing to do: stale entry dropped, retry */
+	VMEM_SPURIOUS,	    /* allowed already, or now executable: stale entry dropped, retry */
 	VMEM_RO_REGION,	    /* a write to a region mapped read-only: inject an abort */
 	VMEM_NOT_RAM,	    /* neither RAM nor a region */
 	VMEM_STARVED,	    /* the budget is used up and nothing can be given up; nothing changed */
@@ -149,11 +149,16 @@ int vmem_map_bundle(struct vmem *m, ipa_t start, pa_t memory, uint64_t pages);
 /* Boot only. The tables are charged to `budget`. 0, AV_E_INVALID, AV_E_NO_MEMORY. */
 int region_tables_init(struct region_tables *tables, struct frame_budget *budget, pa_t memory, uint64_t size,
 		       bool writable);
-/* Window 2 MiB-aligned, clear of RAM and other windows. 0, AV_E_INVALID, AV_E_LIMIT. Linked lazily, by faults. */
+/*
+ * Window 2 MiB-aligned, clear of RAM and other windows; linked lazily, by faults. 0, AV_E_INVALID, AV_E_LIMIT (too many;
+ * or after snapshot_seal_boot() in a GiB beyond those RAM and the regions of boot lie in).
+ */
 int vmem_attach_region(struct vmem *m, ipa_t start, const struct region_tables *tables);
 
 /*
- * A stage-2 fault at an address. write: WnR, or S1PTW with a permission fault. wide: the VM's vCPUs live on several PEs.
+ * A stage-2 fault at an address, of data or of an instruction fetch. Pages are XN until their first fetch: an instruction
+ * abort with a permission fault comes here with write = false, and the page is made fit to be executed.
+ * write: WnR, or S1PTW with a permission fault. wide: the VM's vCPUs live on several PEs.
  * On this PE VTTBR must be this VM's (the TLBIs mean its VMID).
  */
 enum vmem_fault vmem_fault(struct vmem *m, ipa_t address, bool write, bool wide);

@@ -111,6 +111,8 @@ static void random_operation(struct rig *rig, struct rig_vm *vm)
 		rig_host_read(rig, vm, any_page(rig));
 		break;
 	case 14:
+		rig_execute(vm, any_page(rig));
+		break;
 	case 15:
 	case 16:
 	case 17:

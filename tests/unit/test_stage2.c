@@ -75,10 +75,39 @@ static void a_second_fault_on_the_same_page_is_spurious(void **state)
 
 	(void)state;
 	assert_int_equal(fault(vm, PAGE(150), false), VMEM_SPURIOUS); /* shared and readable */
+	assert_int_equal(vm->m.stats.cache_syncs, 1); /* it may have been a fetch */
 	assert_int_equal(fault(vm, PAGE(150), true), VMEM_COPIED);
 	assert_int_equal(fault(vm, PAGE(150), true), VMEM_SPURIOUS);
 	assert_int_equal(fault(vm, PAGE(151), false), VMEM_SPURIOUS);
 	assert_int_equal(fault(vm, PAGE(151), true), VMEM_COPIED);
+}
+
+static void only_pages_that_are_executed_are_made_fit_for_it_and_only_once(void **state)
+{
+	struct rig_vm *vm = rig->vm[0];
+	uint64_t id;
+
+	(void)state;
+	for (uint32_t i = 0; i < 50; i++)
+		rig_write(vm, 90 + i, i);
+	assert_int_equal(vm->m.stats.cache_syncs, 0);
+	assert_true(rig_execute(vm, 100)); /* a copy */
+	assert_true(rig_execute(vm, 160)); /* the bundle's, known to the boot snapshot too from now on */
+	assert_true(rig_execute(vm, 3000));
+	assert_int_equal(vm->m.stats.cache_syncs, 3);
+	assert_int_equal(rig_take(vm, false, &id), 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_true(rig_execute(vm, 100));
+		assert_true(rig_execute(vm, 160));
+		assert_true(rig_execute(vm, 3000));
+		assert_int_equal(rig_restore(vm, id, i == 1), 0);
+	}
+	assert_int_equal(rig_restore(vm, AV_SNAPSHOT_BOOT, false), 0);
+	assert_true(rig_execute(vm, 160));
+	assert_int_equal(vm->m.stats.cache_syncs, 3);
+	assert_true(rig_execute(vm, 100)); /* another page than before */
+	assert_int_equal(vm->m.stats.cache_syncs, 4);
+	rig_audit(rig);
 }
 
 static void addresses_outside_ram_and_regions_are_not_ram(void **state)
@@ -138,9 +167,10 @@ static void windows_that_overlap_ram_or_each_other_are_refused(void **state)
 	assert_int_equal(vmem_attach_region(m, ipa(RIG_REGION + PAGE_SIZE * 64), &rig->ro), AV_E_INVALID);
 	assert_int_equal(vmem_attach_region(m, ipa(UINT64_MAX & ~(REGION_2M_SIZE - 1)), &rig->ro), AV_E_INVALID);
 	assert_int_equal(vmem_attach_region(m, ipa(1UL << 36), &rig->ro), AV_E_INVALID);
+	assert_int_equal(vmem_attach_region(m, ipa(1UL << 33), &rig->ro), AV_E_LIMIT);
 	for (uint32_t i = 1; i < VMEM_ATTACH_MAX; i++)
 		assert_int_equal(vmem_attach_region(m, ipa(RIG_REGION + i * REGION_2M_SIZE), &rig->ro), 0);
-	assert_int_equal(vmem_attach_region(m, ipa(0x90000000), &rig->ro), AV_E_LIMIT);
+	assert_int_equal(vmem_attach_region(m, ipa(0x60000000), &rig->ro), AV_E_LIMIT);
 }
 
 static void bad_configurations_are_refused(void **state)
@@ -230,6 +260,7 @@ static void scenario(struct rig_vm *vm)
 		rig_access(vm, PAGE(150), true, &bytes);
 		rig_access(vm, PAGE(151), true, &bytes);
 		rig_access(vm, PAGE(152 + i), true, &bytes);
+		rig_execute(vm, 152 + i);
 		if (fake_violations())
 			return;
 		rig_take(vm, false, &id);
@@ -244,7 +275,7 @@ static void each_step_left_out_is_noticed(void **state)
 	} mistakes[] = {
 		{FAKE_SKIP_LEAF, 0},  {FAKE_SKIP_TABLE, 0},	 {FAKE_LEAF_FOR_TABLE, 0}, {FAKE_SKIP_BREAK, 0},
 		{FAKE_SKIP_ALL, 0},   {FAKE_LOCAL_ONLY, 1},	 {FAKE_SKIP_LEAF, 1},	   {FAKE_SKIP_TABLE, 1},
-		{FAKE_SKIP_BREAK, 1}, {FAKE_LEAF_FOR_TABLE, 1}, {FAKE_SKIP_ALL, 1},
+		{FAKE_SKIP_BREAK, 1}, {FAKE_LEAF_FOR_TABLE, 1}, {FAKE_SKIP_ALL, 1},	   {FAKE_SKIP_EXEC, 0},
 	};
 
 	for (uint32_t i = 0; i < ARRAY_SIZE(mistakes); i++) {
@@ -391,6 +422,7 @@ int main(void)
 		T(a_first_touch_gives_a_zeroed_page_without_any_invalidation),
 		T(committed_pages_are_the_pages_touched),
 		T(a_second_fault_on_the_same_page_is_spurious),
+		T(only_pages_that_are_executed_are_made_fit_for_it_and_only_once),
 		T(addresses_outside_ram_and_regions_are_not_ram),
 		T(a_read_only_member_cannot_write_a_region),
 		T(a_region_is_shared_and_never_rewound),

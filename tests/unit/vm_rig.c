@@ -260,6 +260,24 @@ bool rig_read(struct rig_vm *vm, uint32_t page)
 	return true;
 }
 
+bool rig_execute(struct rig_vm *vm, uint32_t page)
+{
+	ipa_t address = ipa(RIG_BASE + page * PAGE_SIZE);
+
+	fake_set_pe(vm->pe);
+	for (uint32_t tries = 0; tries < 4 && !fake_violations(); tries++) {
+		if (fake_guest_fetch(vm->pe, address) == FAKE_GOOD) {
+			model_touch(vm, page, false);
+			return true;
+		}
+		if (vmem_fault(&vm->m, address, false, vm->wide) == VMEM_STARVED)
+			return false;
+	}
+	if (!fake_violations())
+		fail_msg("a fetch does not end");
+	return false;
+}
+
 bool rig_host_write(struct rig *rig, struct rig_vm *vm, uint32_t page, uint64_t tag)
 {
 	uint64_t *words;

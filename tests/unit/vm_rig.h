@@ -68,6 +68,7 @@ bool rig_access(struct rig_vm *vm, uint64_t address, bool write, uint8_t **page)
 /* Guest and EL2 accesses, done on the model too; a wrong value fails the test. False: starved. */
 bool rig_write(struct rig_vm *vm, uint32_t page, uint64_t tag);
 bool rig_read(struct rig_vm *vm, uint32_t page);
+bool rig_execute(struct rig_vm *vm, uint32_t page);
 bool rig_host_write(struct rig *rig, struct rig_vm *vm, uint32_t page, uint64_t tag);
 void rig_host_read(struct rig *rig, struct rig_vm *vm, uint32_t page);
 void rig_set_state(struct rig_vm *vm, uint32_t value);

@@ -37,6 +37,7 @@ static struct {
 		const uint64_t *entry;
 		uint64_t vttbr;
 	} seen[4096]; /* entries a VM has walked, whether still cached or not */
+	uint8_t *not_executable; /* per page: filled by EL2 since the last arch_exec_sync() */
 	uint32_t skip;
 	uint32_t random;
 	uint64_t violations;
@@ -76,7 +77,11 @@ void fake_machine(uint64_t base, uint64_t size)
 	fake.ram = aligned_alloc(PAGE_SIZE, size);
 	if (!fake.ram)
 		abort();
+	fake.not_executable = malloc(size / PAGE_SIZE);
+	if (!fake.not_executable)
+		abort();
 	memset(fake.ram, 0xa5, size);
+	memset(fake.not_executable, 1, size / PAGE_SIZE);
 	fake.base = base;
 	fake.size = size;
 	fake.random = 1;
@@ -85,7 +90,9 @@ void fake_machine(uint64_t base, uint64_t size)
 void fake_machine_end(void)
 {
 	free(fake.ram);
+	free(fake.not_executable);
 	fake.ram = NULL;
+	fake.not_executable = NULL;
 }
 
 /* ---- memory ------------------------------------------------------------------------------ */
@@ -106,8 +113,16 @@ pa_t ptr_pa(const void *pointer)
 	return pa(fake.base + offset);
 }
 
+static uint8_t *filled(const void *page)
+{
+	return &fake.not_executable[(ptr_pa(page).value - fake.base) >> PAGE_SHIFT];
+}
+
 void arch_exec_sync(void *page)
 {
+	if (fake.skip & FAKE_SKIP_EXEC)
+		return;
+	*filled(page) = 0;
 	if (ptr_pa(page).value & PAGE_MASK)
 		violation("arch_exec_sync on half a page", 0);
 	fake_exec_syncs++;
@@ -179,7 +194,10 @@ static void check_cached(uint32_t pe, const struct cached *c)
 	uint64_t now = entry ? *entry & ~IGNORED : 0;
 	uint64_t then = c->descriptor & ~IGNORED;
 
-	if (now == then || (c->level == 3 && now == (then | S2_WRITE)))
+	if (now == then)
+		return;
+	if (c->level == 3 && !((now ^ then) & ~(S2_WRITE | S2_XN)) && !(then & ~now & S2_WRITE) &&
+	    !(now & ~then & S2_XN))
 		return;
 	violation(c->level == 3 ? "a stale translation is still cached" : "a stale table is still cached", address);
 }
@@ -291,11 +309,13 @@ static void forget_seen(const uint64_t *page)
 void arch_page_copy(void *to, const void *from)
 {
 	memcpy(to, from, PAGE_SIZE);
+	*filled(to) = 1;
 }
 
 void arch_page_zero(void *page)
 {
 	memset(page, 0, PAGE_SIZE);
+	*filled(page) = 1;
 	forget_seen(page);
 }
 
@@ -304,6 +324,19 @@ void arch_table_copy(uint64_t *to, const uint64_t *from, uint64_t clear)
 	for (uint32_t i = 0; i < S2_TABLE_ENTRIES; i++)
 		to[i] = from[i] & ~clear;
 	forget_seen(to);
+}
+
+enum fake_access fake_guest_fetch(uint32_t pe, ipa_t address)
+{
+	uint64_t descriptor = translate(pe, address.value);
+
+	if (!descriptor)
+		return FAKE_TRANSLATION_FAULT;
+	if (descriptor & S2_XN)
+		return FAKE_PERMISSION_FAULT;
+	if (*filled(pa_ptr(s2_pa(descriptor))))
+		violation("a page is executed that was not made fit for it", address.value);
+	return FAKE_GOOD;
 }
 
 uint64_t arch_entry_read(const uint64_t *entry)

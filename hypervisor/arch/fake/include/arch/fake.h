@@ -7,7 +7,8 @@
  * - a valid descriptor becomes a different valid one (other address, or table against page) while a VM that can reach it
  *   is loaded, or while an old copy of it is still cached for a loaded VMID (break-before-make);
  * - a loaded VMID has a cached descriptor that differs from the one in memory, other than in what may be stale: the
- *   ignored bits, and read-only where it is writable now.
+ *   ignored bits, and read-only or XN where it is not so any more;
+ * - a guest executes a page that EL2 has filled and not made fit for it since.
  */
 #pragma once
 #include "core/types.h"
@@ -28,7 +29,8 @@ enum fake_skip {
 	FAKE_SKIP_ALL = 4,	 /* arch_tlb_all() does nothing */
 	FAKE_SKIP_BREAK = 8,	 /* the zero before a new descriptor is not written */
 	FAKE_LOCAL_ONLY = 16,	 /* wide is ignored */
-	FAKE_LEAF_FOR_TABLE = 32 /* arch_tlb_table() does what arch_tlb_leaf() does */
+	FAKE_LEAF_FOR_TABLE = 32, /* arch_tlb_table() does what arch_tlb_leaf() does */
+	FAKE_SKIP_EXEC = 64	 /* arch_exec_sync() does nothing */
 };
 
 /* RAM of `size` bytes at `base`, filled with rubbish; empties the TLBs. Frees what was there before. */
@@ -41,6 +43,8 @@ void fake_set_pe(uint32_t pe);
 void fake_load(uint32_t pe, uint64_t vttbr);
 /* A guest access on this PE, through what it has cached. *page (may be NULL): the host page. Prefetches a little. */
 enum fake_access fake_guest_access(uint32_t pe, ipa_t address, bool write, uint8_t **page);
+/* An instruction fetch. */
+enum fake_access fake_guest_fetch(uint32_t pe, ipa_t address);
 /* Compare all that is cached for loaded VMIDs. */
 void fake_check(void);
 
