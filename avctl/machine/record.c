@@ -15,8 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "machine/qemu.h"
+
+#define RECORD_SIZE_MAX (4 << 20)
 
 static json_t *hex(uint64_t value)
 {
@@ -75,25 +78,44 @@ static json_t *record_json(const struct record *record)
 			 vms, "regions", regions, "argv", argv);
 }
 
+static int write_all(int fd, const char *text)
+{
+	size_t left = strlen(text);
+
+	while (left) {
+		ssize_t done = write(fd, text, left);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return -1;
+		text += done;
+		left -= (size_t)done;
+	}
+	return 0;
+}
+
 int record_save(const struct record *record)
 {
 	json_t *json = record_json(record);
 	char path[PATH_MAX], temporary[PATH_MAX];
 	int fd, result = -1;
+	char *text = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
 
 	snprintf(path, sizeof(path), "%s/machine.json", record->runtime_dir);
 	snprintf(temporary, sizeof(temporary), "%s/machine.json.new", record->runtime_dir);
 	unlink(temporary);
 	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (!json || fd < 0)
+	if (!text || fd < 0)
 		goto out;
-	if (json_dumpfd(json, fd, JSON_INDENT(1)) == 0 && rename(temporary, path) == 0)
+	if (write_all(fd, text) == 0 && rename(temporary, path) == 0)
 		result = 0;
 	else
 		unlink(temporary);
 out:
 	if (fd >= 0)
 		close(fd);
+	free(text);
 	json_decref(json);
 	return result;
 }
@@ -228,24 +250,45 @@ static void read_pid(struct record *record)
 	fclose(file);
 }
 
+/* jansson's own reading of a file takes a system call for each byte. */
+static json_t *read_json(const char *path)
+{
+	json_t *json = NULL;
+	struct stat info;
+	char *text = NULL;
+	ssize_t size = -1;
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &info) == 0 && info.st_size < RECORD_SIZE_MAX)
+		text = malloc((size_t)info.st_size + 1);
+	if (text)
+		size = read(fd, text, (size_t)info.st_size);
+	if (size > 0)
+		json = json_loadb(text, (size_t)size, JSON_REJECT_DUPLICATES, NULL);
+	free(text);
+	close(fd);
+	if (!json)
+		errno = EINVAL;
+	return json;
+}
+
 struct record *record_load(const char *runtime_dir)
 {
 	struct record *record;
 	char path[PATH_MAX];
 	json_t *json;
 	bool bad = false;
-	int fd;
 
 	snprintf(path, sizeof(path), "%s/machine.json", runtime_dir);
-	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
+	json = read_json(path);
+	if (!json)
 		return NULL;
-	json = json_loadfd(fd, JSON_REJECT_DUPLICATES, NULL);
-	close(fd);
 	record = calloc(1, sizeof(*record));
 	if (record)
 		record->set = calloc(1, sizeof(*record->set));
-	if (!json || !record || !record->set) {
+	if (!record || !record->set) {
 		record_free(record);
 		json_decref(json);
 		errno = EINVAL;
