@@ -7,6 +7,7 @@
 #include "core/hypercall.h"
 #include "core/log.h"
 #include "core/operation.h"
+#include "core/random.h"
 #include "core/region.h"
 #include "core/sched.h"
 #include "core/string.h"
@@ -116,8 +117,7 @@ int call_IDENTITY(struct call *call)
 {
 	struct vm *vm = call->caller;
 
-	call->results[0] = vm->identity[0];
-	call->results[1] = vm->identity[1];
+	random_derive(vm->index, vm->generation, call->results);
 	call->results[2] = vm->generation;
 	return AV_OK;
 }

@@ -185,7 +185,8 @@ bool devices_mmio(struct vcpu *vcpu, uint64_t address, unsigned size, bool write
 		there = gic_access(vcpu, VGIC_REDIST, address - PLAT_GICR, size, write, value);
 	} else if (address - PLAT_UART < PLAT_UART_SIZE) {
 		vpl011_mmio(&vm->uart, address - PLAT_UART, size, write, value);
-		if (!write && address == PLAT_UART)
+		/* The guest read a byte, or LCR_H made the FIFO deeper: there is room. */
+		if (write ? address == PLAT_UART + 0x2c : address == PLAT_UART)
 			uart_feed(vm);
 	} else if (address - PLAT_VIRTIO < PLAT_VIRTIO_STRIDE * PLAT_VIRTIO_COUNT) {
 		uint64_t slot = (address - PLAT_VIRTIO) / PLAT_VIRTIO_STRIDE;

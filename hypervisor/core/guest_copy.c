@@ -4,6 +4,21 @@
 #include "arch/sysreg.h"
 #include "core/string.h"
 
+/* Aligned 2, 4 and 8 bytes go in one access: another vCPU may be looking (ring indices). */
+static void copy_part(void *to, const void *from, size_t size)
+{
+	uintptr_t both = (uintptr_t)to | (uintptr_t)from;
+
+	if (size == 2 && !(both & 1))
+		*(volatile uint16_t *)to = *(const volatile uint16_t *)from;
+	else if (size == 4 && !(both & 3))
+		*(volatile uint32_t *)to = *(const volatile uint32_t *)from;
+	else if (size == 8 && !(both & 7))
+		*(volatile uint64_t *)to = *(const volatile uint64_t *)from;
+	else
+		memcpy(to, from, size);
+}
+
 static bool copy(struct vm *vm, uint64_t address, void *host, size_t size, bool write)
 {
 	uint8_t *bytes = host;
@@ -17,9 +32,9 @@ static bool copy(struct vm *vm, uint64_t address, void *host, size_t size, bool 
 			return false;
 		page = (uint8_t *)((uintptr_t)page & ~PAGE_MASK);
 		if (write)
-			memcpy(page + offset, bytes, part);
+			copy_part(page + offset, bytes, part);
 		else
-			memcpy(bytes, page + offset, part);
+			copy_part(bytes, page + offset, part);
 		bytes += part;
 		size -= part;
 		if (!sum_fits(address, part, &address) && size)

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * random.c - SipHash-2-4 (Aumasson, Bernstein 2012) with a 128-bit result, keyed by the manifest's entropy, over VM,
- * generation and counter. A pseudo-random function: one identity tells nothing of the next. Not for keys of guests.
+ * random.c - SipHash-2-4 (Aumasson, Bernstein 2012) with a 128-bit result, keyed by the manifest's entropy, over VM
+ * and generation. A pseudo-random function: one identity tells nothing of the next. Not for keys of guests.
  */
 #include "core/random.h"
 #include "core/string.h"
-#include "core/time.h"
 
 static uint64_t key[4];
 
@@ -51,8 +50,7 @@ void random_derive(uint64_t vm, uint64_t generation, uint64_t identity[2])
 	absorb(v, key[3]);
 	absorb(v, vm);
 	absorb(v, generation);
-	absorb(v, counter_now());
-	absorb(v, (uint64_t)40 << 56);
+	absorb(v, (uint64_t)32 << 56);
 	v[2] ^= 0xee;
 	mix(v, 4);
 	identity[0] = v[0] ^ v[1] ^ v[2] ^ v[3];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * snapshot.c - taking, restoring and deleting snapshots of one VM.
- * Prepare obtains, commit cannot fail. Never touches a shared region; boot and pinned snapshots are never given up.
+ * Prepare obtains, commit cannot fail. Never touches a shared region; boot and pinned snapshots are
+ * never given up.
  */
 #include "core/snapshot.h"
 #include <arch/mem.h>
@@ -148,7 +149,8 @@ bool snapshot_evict(struct vmem *m)
 	return !m->refuse && evict_oldest(m);
 }
 
-int snapshot_take_prepare(struct vmem *m, const struct snapshot_facts *facts, struct snapshot **prepared)
+int snapshot_take_prepare(struct vmem *m, const struct snapshot_facts *facts,
+			  struct snapshot **prepared)
 {
 	if (facts->name[0] && !snapshot_name_valid(facts->name))
 		return AV_E_INVALID;
@@ -195,8 +197,8 @@ static struct snapshot *undo_record(struct vmem *m, const struct snapshot *targe
 	return record;
 }
 
-int snapshot_restore_prepare(struct vmem *m, uint64_t id, bool keep_undo, const struct snapshot_facts *now,
-			     struct snapshot_restore *plan)
+int snapshot_restore_prepare(struct vmem *m, uint64_t id, bool keep_undo,
+			     const struct snapshot_facts *now, struct snapshot_restore *plan)
 {
 	*plan = (struct snapshot_restore){.target = snapshot_find(m, id)};
 	if (!plan->target)
@@ -226,7 +228,8 @@ static struct snapshot *keep_present(struct vmem *m, const struct snapshot_resto
 	return former;
 }
 
-void snapshot_restore_commit(struct vmem *m, const struct snapshot_restore *plan, struct snapshot_facts *was)
+void snapshot_restore_commit(struct vmem *m, const struct snapshot_restore *plan,
+			     struct snapshot_facts *was)
 {
 	struct snapshot *target = plan->target;
 	struct snapshot *former = plan->undo ? keep_present(m, plan) : NULL;
@@ -245,8 +248,11 @@ void snapshot_restore_commit(struct vmem *m, const struct snapshot_restore *plan
 		m->origin = target->id;
 	}
 	if (was) {
-		*was = (struct snapshot_facts){target->request_id, target->taken_ns, target->vm_time_ns,
-					       target->state, {0}};
+		*was = (struct snapshot_facts){target->request_id,
+					       target->taken_ns,
+					       target->vm_time_ns,
+					       target->state,
+					       {0}};
 		__builtin_memcpy(was->name, target->name, AV_NAME_SIZE);
 	}
 	if (former)

@@ -2,8 +2,9 @@
 /*
  * snapshot.h - taking, restoring and deleting snapshots of one VM.
  *
- * Needs the VM's lock throughout; [stopped] as in mm/vmem.h. Take and restore are prepared (may fail, changes nothing but
- * evictions) and then committed (cannot fail); nothing else may be called for this VM between the two. Errors are AV_E_*.
+ * Needs the VM's lock throughout; [stopped] as in mm/vmem.h. Take and restore are prepared (may
+ * fail, changes nothing but evictions) and then committed (cannot fail); nothing else may be called
+ * for this VM between the two. Errors are AV_E_*.
  */
 #pragma once
 #include <avisor/hypercall.h>
@@ -39,17 +40,18 @@ struct snapshot_facts {
 };
 
 /*
- * Once, after vmem_init(), vmem_map_bundle() and with all state parts initialised: what is there now becomes `boot`.
- * AV_E_NO_MEMORY. [stopped]
+ * Once, after vmem_init(), vmem_map_bundle() and with all state parts initialised: what is there
+ * now becomes `boot`. AV_E_NO_MEMORY. [stopped]
  */
 int snapshot_seal_boot(struct vmem *m, const struct snapshot_facts *facts);
 
 /*
  * Get all a take needs; evicts the oldest (see vmem_config.evicted) at the limit or the budget.
- * AV_E_NO_MEMORY: policy refuse or nothing to evict. AV_E_LIMIT: `keep` reached and nothing may be evicted.
- * AV_E_EXISTS: the name is taken. AV_E_INVALID: the name is malformed.
+ * AV_E_NO_MEMORY: policy refuse or nothing to evict. AV_E_LIMIT: `keep` reached and nothing may be
+ * evicted. AV_E_EXISTS: the name is taken. AV_E_INVALID: the name is malformed.
  */
-int snapshot_take_prepare(struct vmem *m, const struct snapshot_facts *facts, struct snapshot **prepared);
+int snapshot_take_prepare(struct vmem *m, const struct snapshot_facts *facts,
+			  struct snapshot **prepared);
 /* Returns the id. O(dirty pages). [stopped] */
 uint64_t snapshot_take_commit(struct vmem *m, struct snapshot *prepared);
 void snapshot_take_abort(struct vmem *m, struct snapshot *prepared);
@@ -58,24 +60,28 @@ struct snapshot_restore {
 	struct snapshot *target;
 	struct snapshot *undo; /* record for the present state, or NULL */
 	bool undo_skipped;     /* asked for, but it cannot be paid */
-	bool to_base;	       /* by revert */
+	bool to_base;          /* by revert */
 };
 /*
- * id: a number, AV_SNAPSHOT_BOOT, _LATEST or _UNDO. keep_undo: the present state becomes `undo`. now: facts of the
- * present state (NULL without keep_undo). AV_E_NOT_FOUND.
+ * id: a number, AV_SNAPSHOT_BOOT, _LATEST or _UNDO. keep_undo: the present state becomes `undo`.
+ * now: facts of the present state (NULL without keep_undo). AV_E_NOT_FOUND.
  */
-int snapshot_restore_prepare(struct vmem *m, uint64_t id, bool keep_undo, const struct snapshot_facts *now,
-			     struct snapshot_restore *plan);
+int snapshot_restore_prepare(struct vmem *m, uint64_t id, bool keep_undo,
+			     const struct snapshot_facts *now, struct snapshot_restore *plan);
 /*
- * O(dirty pages) when the target is the base and no undo is kept, O(dirty pages) to seal with undo, else independent of
- * RAM, dirty set and depth. Loads the state parts. *was (may be NULL) gets the facts recorded in the target. [stopped]
+ * O(dirty pages) when the target is the base and no undo is kept, O(dirty pages) to seal with undo,
+ * else independent of RAM, dirty set and depth. Loads the state parts. *was (may be NULL) gets the
+ * facts recorded in the target. [stopped]
  */
-void snapshot_restore_commit(struct vmem *m, const struct snapshot_restore *plan, struct snapshot_facts *was);
+void snapshot_restore_commit(struct vmem *m, const struct snapshot_restore *plan,
+			     struct snapshot_facts *was);
 void snapshot_restore_abort(struct vmem *m, const struct snapshot_restore *plan);
 
-/* AV_E_NOT_FOUND, AV_E_PINNED (also boot). Unlinked at once, memory comes back through vmem_reap(). VM may run. */
+/* AV_E_NOT_FOUND, AV_E_PINNED (also boot). Unlinked at once, memory comes back through vmem_reap().
+ * VM may run. */
 int snapshot_delete(struct vmem *m, uint64_t id);
-/* Give up undo, else the oldest unpinned snapshot: false when there is none or the policy refuses. */
+/* Give up undo, else the oldest unpinned snapshot: false when there is none or the policy refuses.
+ */
 bool snapshot_evict(struct vmem *m);
 
 /* id as in restore. NULL: not there. */
@@ -85,7 +91,8 @@ struct snapshot *snapshot_find_request(struct vmem *m, uint64_t request_id);
 /* The one with the smallest id >= cursor, or NULL. */
 struct snapshot *snapshot_next(struct vmem *m, uint64_t cursor);
 
-/* AV_E_NOT_FOUND, AV_E_EXISTS, AV_E_INVALID (malformed; boot and undo have no name). Empty name: none. */
+/* AV_E_NOT_FOUND, AV_E_EXISTS, AV_E_INVALID (malformed; boot and undo have no name). Empty name:
+ * none. */
 int snapshot_rename(struct vmem *m, uint64_t id, const char name[AV_NAME_SIZE]);
 /* AV_E_NOT_FOUND, AV_E_INVALID (boot and undo). */
 int snapshot_pin(struct vmem *m, uint64_t id, bool pinned);

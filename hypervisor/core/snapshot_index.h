@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* snapshot_index.h - the snapshots of a VM that have ids: a ring of record frames, ids ascending. For core/snapshot*.c. */
+/* snapshot_index.h - the snapshots of a VM that have ids: a ring of record frames, ids ascending.
+ * For core/snapshot*.c. */
 #pragma once
 #include "core/snapshot.h"
 
@@ -9,7 +10,8 @@ uint32_t snapshot_position(const struct vmem *m, uint64_t cursor);
 void snapshot_index_append(struct vmem *m, const struct snapshot *snapshot);
 void snapshot_index_remove(struct vmem *m, uint32_t position);
 
-/* A record with its spill frames, root empty, unlinked; NULL: not affordable. Takes what is available, evicts nothing. */
+/* A record with its spill frames, root empty, unlinked; NULL: not affordable. Takes what is
+ * available, evicts nothing. */
 struct snapshot *snapshot_record_new(struct vmem *m, const struct snapshot_facts *facts);
 void snapshot_record_free(struct vmem *m, struct snapshot *record);
 /* The live tree and the state parts go into the record. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * snapshot_info.c - what a snapshot holds alone and what its deletion would bring, by a walk of the tables it owns.
- * Counts nothing twice and changes nothing. A borrowed table is not walked: its frames are its owner's.
+ * snapshot_info.c - what a snapshot holds alone and what its deletion would bring, by a walk of the
+ * tables it owns. Counts nothing twice and changes nothing. A borrowed table is not walked: its
+ * frames are its owner's.
  */
 #include <arch/mem.h>
 #include "core/snapshot.h"

@@ -2,6 +2,7 @@
 /* string.c - memcpy and friends for the EL2 image. Host tests use the C library's. */
 #include "core/string.h"
 #include <stdint.h>
+#include "arch/mem.h"
 
 void *memcpy(void *restrict to, const void *restrict from, size_t size)
 {
@@ -9,18 +10,16 @@ void *memcpy(void *restrict to, const void *restrict from, size_t size)
 	const uint8_t *f = from;
 
 	if ((((uintptr_t)t | (uintptr_t)f) & 7) == 0) {
-		while (size >= 32) {
-			uint64_t a = ((const uint64_t *)f)[0], b = ((const uint64_t *)f)[1];
-			uint64_t c = ((const uint64_t *)f)[2], d = ((const uint64_t *)f)[3];
+		if (size >= 128) {
+			size_t bulk = size & ~(size_t)63;
 
-			((uint64_t *)t)[0] = a;
-			((uint64_t *)t)[1] = b;
-			((uint64_t *)t)[2] = c;
-			((uint64_t *)t)[3] = d;
-			t += 32;
-			f += 32;
-			size -= 32;
+			arch_copy_blocks(t, f, bulk / 64);
+			t += bulk;
+			f += bulk;
+			size -= bulk;
 		}
+		for (; size >= 8; size -= 8, t += 8, f += 8)
+			*(uint64_t *)t = *(const uint64_t *)f;
 	}
 	while (size--)
 		*t++ = *f++;
@@ -47,6 +46,12 @@ void *memset(void *to, int value, size_t size)
 	while (size && ((uintptr_t)t & 7)) {
 		*t++ = (uint8_t)value;
 		size--;
+	}
+	for (; size >= 32; size -= 32, t += 32) {
+		((uint64_t *)t)[0] = word;
+		((uint64_t *)t)[1] = word;
+		((uint64_t *)t)[2] = word;
+		((uint64_t *)t)[3] = word;
 	}
 	for (; size >= 8; size -= 8, t += 8)
 		*(uint64_t *)t = word;

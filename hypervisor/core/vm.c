@@ -9,7 +9,6 @@
 #include "core/event.h"
 #include "core/log.h"
 #include "core/ports.h"
-#include "core/random.h"
 #include "core/sched.h"
 #include "core/string.h"
 #include "core/time.h"
@@ -53,8 +52,7 @@ void vm_clock_set(struct vm *vm, uint64_t counter)
 
 void vm_new_identity(struct vm *vm)
 {
-	vm->generation++;
-	random_derive(vm->index, vm->generation, vm->identity);
+	vm->generation++; /* the identity is derived from it when it is asked for */
 }
 
 void vm_set_state(struct vm *vm, uint32_t state)
@@ -94,7 +92,6 @@ void vm_hold(struct vm *vm)
 
 		if (vcpu->cpu == here && here->loaded == vcpu) {
 			vcpu_unload(vcpu);
-			sched_yield();
 		} else if (vcpu->cpu != here) {
 			__atomic_store_n(&vcpu->cpu->resched, true, __ATOMIC_SEQ_CST);
 			if (__atomic_load_n(&vcpu->loaded, __ATOMIC_SEQ_CST))
@@ -120,15 +117,37 @@ void vm_hold(struct vm *vm)
 		vm_clock_stop(vm);
 }
 
+/* The vCPU whose trap is being handled here goes on at once when it can; else it is looked at like any other. */
+static void release_current(struct vcpu *vcpu)
+{
+	struct cpu *here = cpu_this();
+
+	if (vcpu->vm->state == AV_STATE_RUNNING && vcpu->power == VCPU_ON && !vcpu->waiting) {
+		vcpu_load(vcpu);
+		return;
+	}
+	spin_lock(&here->lock);
+	here->current = NULL;
+	spin_unlock(&here->lock);
+	sched_kick(vcpu, 0);
+}
+
 void vm_release(struct vm *vm)
 {
+	struct cpu *here = cpu_this();
 	bool runs = vm->state == AV_STATE_RUNNING;
 
 	if (runs)
 		vm_clock_start(vm);
 	__atomic_store_n(&vm->held, false, __ATOMIC_SEQ_CST);
-	for (unsigned i = 0; runs && i < vm->vcpu_count; i++)
-		sched_kick(&vm->vcpus[i], 0);
+	for (unsigned i = 0; i < vm->vcpu_count; i++) {
+		struct vcpu *vcpu = &vm->vcpus[i];
+
+		if (vcpu == here->current && !here->loaded)
+			release_current(vcpu);
+		else if (runs)
+			sched_kick(vcpu, 0);
+	}
 }
 
 static void evicted(void *ctx, uint64_t id)
@@ -207,7 +226,6 @@ void vm_create(unsigned index)
 	create_memory(vm, 255 / boot_manifest.head->vm_count);
 	vm->cntvoff = counter_now();
 	vm_clock_stop(vm);
-	random_derive(vm->index, vm->generation, vm->identity);
 	vms[index] = vm;
 	vm_count = index + 1;
 }

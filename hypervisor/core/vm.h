@@ -82,7 +82,6 @@ struct vm {
 
 	uint64_t generation;
 	uint64_t restart_count;
-	uint64_t identity[2];
 	uint64_t reset_times[10]; /* physical counter of the last SYSTEM_RESETs */
 	unsigned reset_next;
 

@@ -102,8 +102,12 @@ unsigned vgic_fill(struct vgic *v, unsigned cpu, uint64_t lr[], unsigned lr_coun
 
 	c.limit = lr_count < VGIC_LR_MAX ? lr_count : VGIC_LR_MAX;
 	BUG_ON(v->cpu[cpu].lr_used || !c.limit);
-	for (unsigned bank = 0; bank < VGIC_BANKS; bank++)
-		choose_bank(v, cpu, bank, &c);
+	for (unsigned bank = 0; bank < VGIC_BANKS; bank++) {
+		const struct vgic_bank *b = vgic_bank(v, cpu, bank);
+
+		if (b->latch | b->line | b->active)
+			choose_bank(v, cpu, bank, &c);
+	}
 	for (unsigned i = 0; i < c.count; i++)
 		pending_kept += !!(c.key[i] & KEY_PENDING);
 	if (c.pending_count && !pending_kept) {

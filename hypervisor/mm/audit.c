@@ -13,18 +13,19 @@ struct audit {
 	const char *why;
 	uint64_t borrowing; /* nodes with a base */
 	uint64_t borrowed;  /* links found in the lists of borrowers */
-	uint64_t writable;  /* leaves, but for those below dead nodes: what a restore has left of a live tree */
+	uint64_t writable;  /* leaves, but for those below dead nodes: what a restore has left of a
+			       live tree */
 	uint64_t queued;
 	uint64_t records; /* not dead */
 	uint64_t state_frames;
 };
 
-#define CHECK(condition, what)               \
-	do {                                 \
-		if (!(condition)) {          \
-			a->why = (what);     \
-			return false;        \
-		}                            \
+#define CHECK(condition, what)           \
+	do {                             \
+		if (!(condition)) {      \
+			a->why = (what); \
+			return false;    \
+		}                        \
 	} while (0)
 
 static bool is_node(const struct frame *frame)
@@ -34,7 +35,8 @@ static bool is_node(const struct frame *frame)
 
 static bool valid_index(const struct audit *a, uint64_t index)
 {
-	return index && index < frame_table.count && frame_at((uint32_t)index)->owner == a->m->budget.owner;
+	return index && index < frame_table.count &&
+	       frame_at((uint32_t)index)->owner == a->m->budget.owner;
 }
 
 static uint32_t kind_below(uint32_t kind)
@@ -48,7 +50,8 @@ static bool check_owned(struct audit *a, const struct frame *node, uint64_t entr
 	struct frame *target;
 
 	CHECK(entry & S2_VALID, "an owning entry is invalid");
-	CHECK(valid_index(a, (s2_pa(entry).value - frame_table.base) >> PAGE_SHIFT), "an entry owns a foreign frame");
+	CHECK(valid_index(a, (s2_pa(entry).value - frame_table.base) >> PAGE_SHIFT),
+	      "an entry owns a foreign frame");
 	target = frame_at(entry_frame(entry));
 	CHECK(target->kind == kind_below(node->kind), "an entry owns a frame of the wrong kind");
 	CHECK(!(target->flags & FRAME_SEEN), "a frame has two owners");
@@ -91,7 +94,8 @@ static bool check_entries(struct audit *a, uint32_t index)
 		if (entry & S2_OWN) {
 			if (!check_owned(a, node, entry))
 				return false;
-			if (node->kind == FRAME_L3 && entry & S2_WRITE && !(node->flags & FRAME_DEAD))
+			if (node->kind == FRAME_L3 && entry & S2_WRITE &&
+			    !(node->flags & FRAME_DEAD))
 				a->writable++;
 			if (node->kind == FRAME_L2 && node->flags & FRAME_DEAD)
 				a->writable -= writable_leaves(entry_table(entry));
@@ -104,9 +108,11 @@ static bool check_entries(struct audit *a, uint32_t index)
 			continue;
 		}
 		if (base)
-			CHECK(!((entry ^ base[i]) & ~(S2_OWN | S2_XN)), "a borrowed entry differs from the base's");
+			CHECK(!((entry ^ base[i]) & ~(S2_OWN | S2_XN)),
+			      "a borrowed entry differs from the base's");
 		else
-			CHECK(!(entry & S2_VALID) || entry & S2_BUNDLE, "an entry is owned by nobody");
+			CHECK(!(entry & S2_VALID) || entry & S2_BUNDLE,
+			      "an entry is owned by nobody");
 	}
 	return true;
 }
@@ -122,7 +128,8 @@ static bool check_node(struct audit *a, uint32_t index)
 		CHECK(valid_index(a, node->base) && is_node(base), "a base is not a node");
 		CHECK(base->kind == (node->kind == FRAME_ROOT ? FRAME_RECORD : node->kind),
 		      "a base is of another level");
-		CHECK(node->kind != FRAME_ROOT || !(node->flags & FRAME_DEAD), "the live root is dead");
+		CHECK(node->kind != FRAME_ROOT || !(node->flags & FRAME_DEAD),
+		      "the live root is dead");
 		a->borrowing++;
 	}
 	for (uint32_t b = node->borrowers; b; b = frame_at(b)->next) {
@@ -135,7 +142,8 @@ static bool check_node(struct audit *a, uint32_t index)
 	if (node->flags & FRAME_QUEUED)
 		a->queued++;
 	if (node->flags & FRAME_DEAD && !(node->flags & FRAME_QUEUED))
-		CHECK(node->borrowers && frame_at(node->borrowers)->next, "a dead node was forgotten");
+		CHECK(node->borrowers && frame_at(node->borrowers)->next,
+		      "a dead node was forgotten");
 	return check_entries(a, index);
 }
 
@@ -173,8 +181,10 @@ static bool see_record(struct audit *a, const struct snapshot *record)
 		return true;
 	struct frame *frame = frame_at(record->frame);
 
-	CHECK(frame->kind == FRAME_RECORD && frame_ptr(record->frame) == record, "a snapshot has no record");
-	CHECK(!(frame->flags & (FRAME_DEAD | FRAME_SEEN)), "a listed snapshot is dead, or listed twice");
+	CHECK(frame->kind == FRAME_RECORD && frame_ptr(record->frame) == record,
+	      "a snapshot has no record");
+	CHECK(!(frame->flags & (FRAME_DEAD | FRAME_SEEN)),
+	      "a listed snapshot is dead, or listed twice");
 	frame->flags |= FRAME_SEEN;
 	a->records++;
 	return true;
@@ -185,7 +195,8 @@ static bool see_records(struct audit *a)
 	struct vmem *m = a->m;
 
 	for (uint32_t i = 0; i < m->snapshot_count; i++) {
-		CHECK(!i || snapshot_at(m, i - 1)->id < snapshot_at(m, i)->id, "snapshot ids are not in order");
+		CHECK(!i || snapshot_at(m, i - 1)->id < snapshot_at(m, i)->id,
+		      "snapshot ids are not in order");
 		CHECK(snapshot_at(m, i)->id < m->next_id, "a snapshot id lies in the future");
 		if (!see_record(a, snapshot_at(m, i)))
 			return false;
@@ -222,15 +233,18 @@ static bool check_live(struct audit *a)
 		dirty += bit;
 		if (bit || chunk->epoch == m->epoch) {
 			vmem_walk(m, at, &walk);
-			CHECK(walk.l3_private && walk.l3 == chunk->l3, "a dirty page lies in a shared table");
+			CHECK(walk.l3_private && walk.l3 == chunk->l3,
+			      "a dirty page lies in a shared table");
 		}
 		if (m->base && !bit)
 			CHECK(!((leaf ^ leaf_from(m->base->root, at)) & ~(S2_OWN | S2_XN)),
 			      "a clean page differs from the base");
 	}
 	for (uint32_t c = m->dirty_first; c; c = m->chunks[c - 1].next) {
-		CHECK(m->chunks[c - 1].epoch == m->epoch && m->chunks[c - 1].count, "an empty chunk is chained");
-		CHECK(chained++ <= m->ram_size >> REGION_2M_SHIFT, "the chain of dirty chunks is a ring");
+		CHECK(m->chunks[c - 1].epoch == m->epoch && m->chunks[c - 1].count,
+		      "an empty chunk is chained");
+		CHECK(chained++ <= m->ram_size >> REGION_2M_SHIFT,
+		      "the chain of dirty chunks is a ring");
 		marked += m->chunks[c - 1].count;
 	}
 	CHECK(dirty == m->dirty_count && marked == dirty, "the count of dirty pages is wrong");
@@ -244,7 +258,8 @@ static bool check_queue(struct audit *a)
 	uint64_t length = 0;
 
 	for (uint32_t i = a->m->reap_first; i; i = frame_at(i)->link) {
-		CHECK(valid_index(a, i) && frame_at(i)->flags & FRAME_QUEUED, "the reaper's queue is broken");
+		CHECK(valid_index(a, i) && frame_at(i)->flags & FRAME_QUEUED,
+		      "the reaper's queue is broken");
 		CHECK(length++ < a->queued, "the reaper's queue is too long");
 	}
 	CHECK(length == a->queued, "the reaper's queue has lost a node");

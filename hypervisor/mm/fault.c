@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fault.c - stage-2 faults: first touch, copy on write, region links.
- * Obtains all it may need before it changes anything. Never leaves a valid entry that differs from what may be cached:
- * break-before-make at the topmost entry that changes (Arm ARM D8.14.1).
+ * Obtains all it may need before it changes anything. Never leaves a valid entry that differs from
+ * what may be cached: break-before-make at the topmost entry that changes (Arm ARM D8.14.1).
  *
- * Pages EL2 has filled are XN: only those that a guest executes are cleaned to the point of unification, at the fault
- * of the first fetch. Pages of a guest that writes code itself are its own business.
+ * Pages EL2 has filled are XN: only those that a guest executes are cleaned to the point of
+ * unification, at the fault of the first fetch. Pages of a guest that writes code itself are its
+ * own business.
  */
 #include <arch/mem.h>
 #include <arch/tlb.h>
@@ -23,8 +24,8 @@ static void count_tlbi(struct vmem *m, bool wide)
 }
 
 /*
- * The page of this leaf may be executed from now on, in this table and in those it was borrowed from. Taking away XN
- * needs no break-before-make; who still has it cached faults once more.
+ * The page of this leaf may be executed from now on, in this table and in those it was borrowed
+ * from. Taking away XN needs no break-before-make; who still has it cached faults once more.
  */
 static void make_executable(struct vmem *m, uint64_t *l3, uint64_t index)
 {
@@ -51,7 +52,8 @@ static enum vmem_fault spurious(struct vmem *m, ipa_t address)
 	return VMEM_SPURIOUS;
 }
 
-/* The leaf allows what was asked for, but perhaps to be executed: the caller does not say reads and fetches apart. */
+/* The leaf allows what was asked for, but perhaps to be executed: the caller does not say reads and
+ * fetches apart. */
 static enum vmem_fault allowed(struct vmem *m, ipa_t address, bool write, uint64_t *l3)
 {
 	uint64_t index = s2_l3_index(address.value);
@@ -116,8 +118,10 @@ static uint64_t *copy_table(struct vmem *m, const uint64_t *old, enum frame_kind
 	return table;
 }
 
-/* Put a table, complete and ours alone, under this entry of a private node. What the entry owned goes to the reaper. */
-static void publish(struct vmem *m, uint64_t *entry, const uint64_t *table, ipa_t address, bool wide)
+/* Put a table, complete and ours alone, under this entry of a private node. What the entry owned
+ * goes to the reaper. */
+static void publish(struct vmem *m, uint64_t *entry, const uint64_t *table, ipa_t address,
+		    bool wide)
 {
 	uint64_t old = arch_entry_read(entry);
 
@@ -133,8 +137,10 @@ static void publish(struct vmem *m, uint64_t *entry, const uint64_t *table, ipa_
 		node_release(m, entry_frame(old));
 }
 
-/* Make l3 what the live tree has at this address; the L2 above it is copied when it is not private. */
-static void publish_l3(struct vmem *m, const struct vmem_walk *walk, uint64_t *l3, ipa_t address, bool wide)
+/* Make l3 what the live tree has at this address; the L2 above it is copied when it is not private.
+ */
+static void publish_l3(struct vmem *m, const struct vmem_walk *walk, uint64_t *l3, ipa_t address,
+		       bool wide)
 {
 	if (walk->l2_private) {
 		publish(m, &walk->l2[s2_l2_index(address.value)], l3, address, wide);

@@ -55,7 +55,8 @@ bool frame_budget_init(struct frame_budget *budget, uint8_t owner, uint64_t limi
 	spin_lock(&pool.lock);
 	fits = limit <= frame_total() - pool.promised;
 	if (fits) {
-		*budget = (struct frame_budget){.limit = limit, .owner = owner, .next = pool.budgets};
+		*budget =
+			(struct frame_budget){.limit = limit, .owner = owner, .next = pool.budgets};
 		pool.budgets = budget;
 		pool.promised += limit;
 	}

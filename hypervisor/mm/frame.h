@@ -2,20 +2,21 @@
 /*
  * frame.h - who holds each page frame of the machine.
  *
- * Every frame is free or charged to exactly one budget. The limits of all budgets together never exceed the frames
- * there are (frame_budget_init() refuses), so an allocation within a budget cannot fail: one VM cannot starve another.
- * A budget has its own list of free frames; the global list is behind one lock and is touched in batches.
+ * Every frame is free or charged to exactly one budget. The limits of all budgets together never
+ * exceed the frames there are (frame_budget_init() refuses), so an allocation within a budget
+ * cannot fail: one VM cannot starve another. A budget has its own list of free frames; the global
+ * list is behind one lock and is touched in batches.
  *
- * Index 0 is "no frame". Contents of an allocated frame are undefined: its user zeroes or overwrites all of it before
- * a guest can see it.
+ * Index 0 is "no frame". Contents of an allocated frame are undefined: its user zeroes or
+ * overwrites all of it before a guest can see it.
  */
 #pragma once
 #include "core/types.h"
 
 enum frame_kind {
 	FRAME_FREE,
-	FRAME_DATA,   /* a page of a VM's RAM */
-	FRAME_L3,     /* tables */
+	FRAME_DATA, /* a page of a VM's RAM */
+	FRAME_L3,   /* tables */
 	FRAME_L2,
 	FRAME_ROOT,   /* the live root of a VM */
 	FRAME_RECORD, /* a snapshot: its root and its facts */
@@ -24,18 +25,20 @@ enum frame_kind {
 };
 
 /* flags of a table, root or record (a node) */
-#define FRAME_DEAD 0x1	 /* no entry owns it any more: freed or merged by the reaper, or hidden while borrowed from */
+#define FRAME_DEAD \
+	0x1 /* no entry owns it any more: freed or merged by the reaper, or hidden while borrowed \
+	       from */
 #define FRAME_QUEUED 0x2 /* in the reaper's queue */
-#define FRAME_SEEN 0x4	 /* scratch of the audit */
+#define FRAME_SEEN 0x4   /* scratch of the audit */
 
 struct frame {
 	uint8_t kind;
 	uint8_t owner; /* of the budget that holds it */
 	uint16_t flags;
-	uint32_t link;	    /* free list, or the reaper's queue */
-	uint32_t base;	    /* nodes: the node this one was copied from */
+	uint32_t link;      /* free list, or the reaper's queue */
+	uint32_t base;      /* nodes: the node this one was copied from */
 	uint32_t borrowers; /* nodes: first of those copied from this one, */
-	uint32_t next;	    /* linked by next and previous */
+	uint32_t next;      /* linked by next and previous */
 	uint32_t previous;
 	uint64_t spare;
 };
@@ -45,7 +48,7 @@ struct frame_budget {
 	uint64_t limit;
 	uint64_t used;
 	uint64_t cached; /* free frames at hand; used + cached <= limit */
-	uint32_t cache;	 /* first of them */
+	uint32_t cache;  /* first of them */
 	uint8_t owner;
 	struct frame_budget *next; /* all budgets */
 };
@@ -57,7 +60,8 @@ struct frame_table {
 };
 extern struct frame_table frame_table;
 
-/* The array goes to first_free (page-aligned), the frames behind it are free. Once, before any other call. */
+/* The array goes to first_free (page-aligned), the frames behind it are free. Once, before any
+ * other call. */
 void frame_init(pa_t ram_base, uint64_t ram_size, pa_t first_free);
 
 /* False when the limits would exceed the machine. owner: 1..255, unique. */
@@ -66,7 +70,8 @@ bool frame_budget_init(struct frame_budget *budget, uint8_t owner, uint64_t limi
 /* Contiguous frames for boot-time arrays; 0 when the budget or the machine has no such run. */
 uint32_t frame_alloc_run(struct frame_budget *budget, uint64_t count, enum frame_kind kind);
 
-/* Give back at most `most` frames beyond `keep` to the global list; true when more are left. Budget's lock. */
+/* Give back at most `most` frames beyond `keep` to the global list; true when more are left.
+ * Budget's lock. */
 bool frame_trim(struct frame_budget *budget, uint64_t keep, uint64_t most);
 
 uint64_t frame_total(void);

@@ -35,6 +35,17 @@ static void unlink_regions(struct vmem *m)
 	}
 }
 
+/* 64 dirty pages in a row: no looking for bits. */
+static void protect_group(uint64_t *group)
+{
+	for (uint32_t i = 0; i < 64; i += 4) {
+		arch_entry_write(&group[i], arch_entry_read(&group[i]) & ~S2_WRITE);
+		arch_entry_write(&group[i + 1], arch_entry_read(&group[i + 1]) & ~S2_WRITE);
+		arch_entry_write(&group[i + 2], arch_entry_read(&group[i + 2]) & ~S2_WRITE);
+		arch_entry_write(&group[i + 3], arch_entry_read(&group[i + 3]) & ~S2_WRITE);
+	}
+}
+
 static void protect_dirty(struct vmem *m)
 {
 	const struct dirty_chunk *chunk;
@@ -44,7 +55,13 @@ static void protect_dirty(struct vmem *m)
 		uint64_t *group = chunk->l3;
 
 		for (uint32_t word = 0; word < ARRAY_SIZE(chunk->bits); word++, group += 64) {
-			for (uint64_t bits = chunk->bits[word]; bits; bits &= bits - 1) {
+			uint64_t bits = chunk->bits[word];
+
+			if (bits == ~0UL) {
+				protect_group(group);
+				continue;
+			}
+			for (; bits; bits &= bits - 1) {
 				uint64_t *entry = &group[__builtin_ctzll(bits)];
 
 				arch_entry_write(entry, arch_entry_read(entry) & ~S2_WRITE);
@@ -72,7 +89,8 @@ void vmem_hand_over(struct vmem *m, struct snapshot *record)
 	arch_table_barrier();
 }
 
-/* Per page: old entry, base entry, one entry written, one frame to the free list; the counters once per VM. */
+/* Per page: old entry, base entry, one entry written, one frame to the free list; the counters once
+ * per VM. */
 void vmem_revert(struct vmem *m)
 {
 	struct dirty_chunk *chunk;
@@ -87,7 +105,8 @@ void vmem_revert(struct vmem *m)
 		uint32_t base = frame_at(frame_index(ptr_pa(group)))->base;
 		const uint64_t *from = base ? frame_ptr(base) : no_entries;
 
-		for (uint32_t word = 0; word < ARRAY_SIZE(chunk->bits); word++, group += 64, from += 64) {
+		for (uint32_t word = 0; word < ARRAY_SIZE(chunk->bits);
+		     word++, group += 64, from += 64) {
 			uint64_t bits = chunk->bits[word];
 
 			chunk->bits[word] = 0;
@@ -161,5 +180,6 @@ void vmem_walk(const struct vmem *m, uint64_t address, struct vmem_walk *walk)
 	if (!(entry & S2_VALID))
 		return;
 	walk->l3 = entry_table(entry);
-	walk->l3_private = walk->l2_private && entry & S2_OWN && !frame_at(entry_frame(entry))->borrowers;
+	walk->l3_private =
+		walk->l2_private && entry & S2_OWN && !frame_at(entry_frame(entry))->borrowers;
 }

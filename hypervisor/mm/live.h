@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* live.h - what take and restore do to the live tree. For core/snapshot*.c and mm/; [stopped] all but vmem_reclaim(). */
+/* live.h - what take and restore do to the live tree. For core/snapshot*.c and mm/; [stopped] all
+ * but vmem_reclaim(). */
 #pragma once
 #include "mm/vmem.h"
 
-/* The live tree becomes the tree of this record (a fresh node), write-protected; the VM goes on with a borrowed root. */
+/* The live tree becomes the tree of this record (a fresh node), write-protected; the VM goes on
+ * with a borrowed root. */
 void vmem_hand_over(struct vmem *m, struct snapshot *record);
 /* Every dirty page back to what the base has there. */
 void vmem_revert(struct vmem *m);
-/* The live tree, if anything is left of it, goes to the reaper; the VM goes on with a root borrowed from this record. */
+/* The live tree, if anything is left of it, goes to the reaper; the VM goes on with a root borrowed
+ * from this record. */
 void vmem_switch(struct vmem *m, const struct snapshot *record);
 /* Last: the translations cached so far are not used any more. */
 void vmem_renew_vmid(struct vmem *m);
 
-/* One step towards more free frames: reap a node, else give up a snapshot; false: nothing left to do. */
+/* One step towards more free frames: reap a node, else give up a snapshot; false: nothing left to
+ * do. */
 bool vmem_reclaim(struct vmem *m);
 /* The same until `frames` are available. */
 bool vmem_obtain(struct vmem *m, uint64_t frames);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * node.c - borrowed entries: who copied from whom, and what becomes of tables nobody owns any more.
- * Works in steps of at most one node (512 entries). Never changes a live translation: only the ignored OWN bit.
+ * Works in steps of at most one node (512 entries). Never changes a live translation: only the
+ * ignored OWN bit.
  */
 #include "mm/node.h"
 #include "core/bug.h"

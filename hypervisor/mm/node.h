@@ -2,13 +2,15 @@
 /*
  * node.h - tables that borrow entries from the table they were copied from.
  *
- * A node is a frame that holds stage-2 entries: L2, L3, a live root, a snapshot's record. A copy has all descriptors of
- * its base with OWN cleared: what it did not replace it borrows, and its base keeps it alive. A node whose owning entry
- * is gone is dead. A dead node nobody borrows from is freed with all it owns; one with a single borrower hands it what
- * the borrower does not own itself, and is freed; one with several stays, hidden, until one is left.
+ * A node is a frame that holds stage-2 entries: L2, L3, a live root, a snapshot's record. A copy
+ * has all descriptors of its base with OWN cleared: what it did not replace it borrows, and its
+ * base keeps it alive. A node whose owning entry is gone is dead. A dead node nobody borrows from
+ * is freed with all it owns; one with a single borrower hands it what the borrower does not own
+ * itself, and is freed; one with several stays, hidden, until one is left.
  *
- * Entries not OWN in the borrower equal the base's (but for XN, which goes once and for all), except those that point to shared regions: these stand only where
- * RAM never is, so the base has nothing there.
+ * Entries not OWN in the borrower equal the base's (but for XN, which goes once and for all),
+ * except those that point to shared regions: these stand only where RAM never is, so the base has
+ * nothing there.
  */
 #pragma once
 #include <arch/mem.h>

@@ -11,7 +11,7 @@
 #include "mm/node.h"
 
 #define CACHE_KEEP 4096 /* free frames a VM holds on to */
-#define CACHE_TRIM 64	/* given back per slice */
+#define CACHE_TRIM 64   /* given back per slice */
 #define RECORD_HEAD ((uint32_t)((sizeof(struct snapshot) + 63) & ~63UL))
 
 static uint64_t frames_for(uint64_t bytes)
@@ -59,7 +59,8 @@ static int allocate_maps(struct vmem *m, const struct vmem_config *config)
 	uint64_t chunk_bytes = (config->ram_size >> REGION_2M_SHIFT) * sizeof(struct dirty_chunk);
 	uint64_t capacity = index_capacity(config->frame_limit, config->snapshot_keep);
 	uint32_t chunks = frame_alloc_run(&m->budget, frames_for(chunk_bytes), FRAME_META);
-	uint32_t index = frame_alloc_run(&m->budget, frames_for(capacity * sizeof(uint32_t)), FRAME_META);
+	uint32_t index =
+		frame_alloc_run(&m->budget, frames_for(capacity * sizeof(uint32_t)), FRAME_META);
 
 	m->root_frame = frame_alloc(&m->budget, FRAME_ROOT);
 	if (!chunks || !index || !m->root_frame)
@@ -108,7 +109,8 @@ int vmem_init(struct vmem *m, const struct vmem_config *config)
 	return allocate_maps(m, config);
 }
 
-/* The live tree's own L3 for this address, made if there is none. Before the boot snapshot: nothing is shared yet. */
+/* The live tree's own L3 for this address, made if there is none. Before the boot snapshot: nothing
+ * is shared yet. */
 static uint64_t *boot_l3(struct vmem *m, uint64_t address)
 {
 	uint64_t *table = m->root;
@@ -133,7 +135,8 @@ static uint64_t *boot_l3(struct vmem *m, uint64_t address)
 
 int vmem_map_bundle(struct vmem *m, ipa_t start, pa_t memory, uint64_t pages)
 {
-	if (m->boot || (start.value | memory.value) & PAGE_MASK || pages > m->ram_size >> PAGE_SHIFT ||
+	if (m->boot || (start.value | memory.value) & PAGE_MASK ||
+	    pages > m->ram_size >> PAGE_SHIFT ||
 	    !range_within(start.value, pages << PAGE_SHIFT, m->ram_base, m->ram_size))
 		return AV_E_INVALID;
 	for (uint64_t i = 0; i < pages; i++) {
@@ -151,8 +154,8 @@ int vmem_map_bundle(struct vmem *m, ipa_t start, pa_t memory, uint64_t pages)
 	return 0;
 }
 
-int region_tables_init(struct region_tables *tables, struct frame_budget *budget, pa_t memory, uint64_t size,
-		       bool writable)
+int region_tables_init(struct region_tables *tables, struct frame_budget *budget, pa_t memory,
+		       uint64_t size, bool writable)
 {
 	uint64_t count = (size + REGION_2M_SIZE - 1) >> REGION_2M_SHIFT;
 	uint64_t right = writable ? S2_WRITE : 0;
@@ -180,7 +183,8 @@ static uint64_t window_of(const struct region_tables *tables)
 	return (tables->size + REGION_2M_SIZE - 1) & ~(REGION_2M_SIZE - 1);
 }
 
-/* The 2 MiB windows, not only the bytes, must be apart. Records hold the root entries in use when they were taken. */
+/* The 2 MiB windows, not only the bytes, must be apart. Records hold the root entries in use when
+ * they were taken. */
 int vmem_attach_region(struct vmem *m, ipa_t start, const struct region_tables *tables)
 {
 	uint64_t window = window_of(tables);
@@ -191,7 +195,8 @@ int vmem_attach_region(struct vmem *m, ipa_t start, const struct region_tables *
 	    range_overlaps(start.value, window, m->ram_base, m->ram_size))
 		return AV_E_INVALID;
 	for (uint32_t i = 0; i < m->attach_count; i++)
-		if (range_overlaps(start.value, window, m->attach[i].start, window_of(m->attach[i].tables)))
+		if (range_overlaps(start.value, window, m->attach[i].start,
+				   window_of(m->attach[i].tables)))
 			return AV_E_INVALID;
 	first = (uint32_t)s2_root_index(start.value);
 	last = (uint32_t)s2_root_index(start.value + window - 1);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vmem.h - the memory of one VM: a live stage-2 tree, the trees of its snapshots, its dirty map and its budget.
+ * vmem.h - the memory of one VM: a live stage-2 tree, the trees of its snapshots, its dirty map and
+ * its budget.
  *
- * Every function needs the VM's lock. Those marked [stopped] also need all its vCPUs stopped and its VTTBR loaded on no
- * PE (load VMID 0 first); afterwards load vmem_vttbr() anew. Host tests run all of it on arch/fake.
+ * Every function needs the VM's lock. Those marked [stopped] also need all its vCPUs stopped and
+ * its VTTBR loaded on no PE (load VMID 0 first); afterwards load vmem_vttbr() anew. Host tests run
+ * all of it on arch/fake.
  *
- * Ownership: each frame, data or table, is owned by the one entry with OWN set. A table is private to the live tree when
- * the entries above it are OWN and nobody borrows from it; only private tables change. See node.h for borrowing.
+ * Ownership: each frame, data or table, is owned by the one entry with OWN set. A table is private
+ * to the live tree when the entries above it are OWN and nobody borrows from it; only private
+ * tables change. See node.h for borrowing.
  */
 #pragma once
 #include "core/types.h"
@@ -30,17 +33,18 @@ struct state_part {
 };
 
 struct vmem_config {
-	uint8_t owner;	     /* VM index + 1 */
-	uint64_t ram_base;   /* IPA, 2 MiB-aligned */
-	uint64_t ram_size;   /* a multiple of 2 MiB */
+	uint8_t owner;     /* VM index + 1 */
+	uint64_t ram_base; /* IPA, 2 MiB-aligned */
+	uint64_t ram_size; /* a multiple of 2 MiB */
 	uint64_t frame_limit;
 	uint32_t vmid_first; /* the VM's share of VMIDs; not 0, that one is for "no VM" */
 	uint32_t vmid_count;
-	uint32_t snapshot_keep; /* 0: as many as the budget allows, at most SNAPSHOT_MAX */
-	bool refuse;		/* do not evict snapshots */
+	uint32_t snapshot_keep;         /* 0: as many as the budget allows, at most SNAPSHOT_MAX */
+	bool refuse;                    /* do not evict snapshots */
 	const struct state_part *parts; /* stay where they are */
 	uint32_t part_count;
-	/* A snapshot was evicted for memory or for the limit; AV_SNAPSHOT_UNDO for undo. Called with the lock held. */
+	/* A snapshot was evicted for memory or for the limit; AV_SNAPSHOT_UNDO for undo. Called
+	 * with the lock held. */
 	void (*evicted)(void *ctx, uint64_t id);
 	void *evicted_ctx;
 };
@@ -63,9 +67,9 @@ struct vmem_attach {
 /* 2 MiB of RAM. bits, count and next mean something only while epoch is the VM's. */
 struct dirty_chunk {
 	uint64_t bits[8];
-	uint64_t *l3;	/* the live tree's private table */
+	uint64_t *l3; /* the live tree's private table */
 	uint64_t epoch;
-	uint32_t next;	/* index + 1 of the next chunk with bits */
+	uint32_t next;  /* index + 1 of the next chunk with bits */
 	uint32_t count; /* of bits */
 };
 
@@ -112,7 +116,7 @@ struct vmem {
 	struct snapshot *boot;
 	struct snapshot *undo;
 	struct snapshot *base; /* the one the dirty map counts from, or NULL; never undo */
-	uint64_t origin;       /* id of the snapshot last taken or restored: the next one's parent */
+	uint64_t origin; /* id of the snapshot last taken or restored: the next one's parent */
 	uint64_t next_id;
 	uint32_t *index; /* ring of record frames, ids ascending */
 	uint32_t index_mask;
@@ -130,63 +134,71 @@ struct vmem {
 };
 
 enum vmem_fault {
-	VMEM_TOUCHED,	    /* a zeroed writable frame was mapped */
-	VMEM_COPIED,	    /* a writable copy was mapped */
+	VMEM_TOUCHED,       /* a zeroed writable frame was mapped */
+	VMEM_COPIED,        /* a writable copy was mapped */
 	VMEM_MADE_WRITABLE, /* nobody shares it any more */
-	VMEM_LINKED,	    /* a shared region's table was linked */
-	VMEM_SPURIOUS,	    /* allowed already, or now executable: stale entry dropped, retry */
-	VMEM_RO_REGION,	    /* a write to a region mapped read-only: inject an abort */
-	VMEM_NOT_RAM,	    /* neither RAM nor a region */
-	VMEM_STARVED,	    /* the budget is used up and nothing can be given up; nothing changed */
+	VMEM_LINKED,        /* a shared region's table was linked */
+	VMEM_SPURIOUS,      /* allowed already, or now executable: stale entry dropped, retry */
+	VMEM_RO_REGION,     /* a write to a region mapped read-only: inject an abort */
+	VMEM_NOT_RAM,       /* neither RAM nor a region */
+	VMEM_STARVED,       /* the budget is used up and nothing can be given up; nothing changed */
 };
 
-/* Set up an empty VM. 0, AV_E_INVALID (addresses, sizes, parts), AV_E_NO_MEMORY. *m is zeroed by it. */
+/* Set up an empty VM. 0, AV_E_INVALID (addresses, sizes, parts), AV_E_NO_MEMORY. *m is zeroed by
+ * it. */
 int vmem_init(struct vmem *m, const struct vmem_config *config);
 
-/* Before snapshot_seal_boot(): pages of the bundle, read-only, copied on write. 0, AV_E_INVALID, AV_E_NO_MEMORY. */
+/* Before snapshot_seal_boot(): pages of the bundle, read-only, copied on write. 0, AV_E_INVALID,
+ * AV_E_NO_MEMORY. */
 int vmem_map_bundle(struct vmem *m, ipa_t start, pa_t memory, uint64_t pages);
 
 /* Boot only. The tables are charged to `budget`. 0, AV_E_INVALID, AV_E_NO_MEMORY. */
-int region_tables_init(struct region_tables *tables, struct frame_budget *budget, pa_t memory, uint64_t size,
-		       bool writable);
+int region_tables_init(struct region_tables *tables, struct frame_budget *budget, pa_t memory,
+		       uint64_t size, bool writable);
 /*
- * Window 2 MiB-aligned, clear of RAM and other windows; linked lazily, by faults. 0, AV_E_INVALID, AV_E_LIMIT (too many;
- * or after snapshot_seal_boot() in a GiB beyond those RAM and the regions of boot lie in).
+ * Window 2 MiB-aligned, clear of RAM and other windows; linked lazily, by faults. 0, AV_E_INVALID,
+ * AV_E_LIMIT (too many; or after snapshot_seal_boot() in a GiB beyond those RAM and the regions of
+ * boot lie in).
  */
 int vmem_attach_region(struct vmem *m, ipa_t start, const struct region_tables *tables);
 
 /*
- * A stage-2 fault at an address, of data or of an instruction fetch. Pages are XN until their first fetch: an instruction
- * abort with a permission fault comes here with write = false, and the page is made fit to be executed.
- * write: WnR, or S1PTW with a permission fault. wide: the VM's vCPUs live on several PEs.
- * On this PE VTTBR must be this VM's (the TLBIs mean its VMID).
+ * A stage-2 fault at an address, of data or of an instruction fetch. Pages are XN until their first
+ * fetch: an instruction abort with a permission fault comes here with write = false, and the page
+ * is made fit to be executed. write: WnR, or S1PTW with a permission fault. wide: the VM's vCPUs
+ * live on several PEs. On this PE VTTBR must be this VM's (the TLBIs mean its VMID).
  */
 enum vmem_fault vmem_fault(struct vmem *m, ipa_t address, bool write, bool wide);
 
 /*
- * The page EL2 may read or write for the guest at this address, on the same copy-on-write path; any PE, whatever VTTBR is
- * loaded. NULL: not RAM nor an attached region with that right, or starved. Never write through a pointer got for reading
- * (it may be a shared page of zeros). Good until the lock is released or the next call here.
+ * The page EL2 may read or write for the guest at this address, on the same copy-on-write path; any
+ * PE, whatever VTTBR is loaded. NULL: not RAM nor an attached region with that right, or starved.
+ * Never write through a pointer got for reading (it may be a shared page of zeros). Good until the
+ * lock is released or the next call here.
  */
 void *vmem_host_access(struct vmem *m, ipa_t address, bool write);
 
-/* VMID in 63:48, root in 47:1: what VTTBR_EL2 must hold to run this VM. Changes at each take and restore. */
+/* VMID in 63:48, root in 47:1: what VTTBR_EL2 must hold to run this VM. Changes at each take and
+ * restore. */
 uint64_t vmem_vttbr(const struct vmem *m);
 
-/* Free or merge at most `nodes` dead nodes (<= 512 entries each), trim the free list. True when more is left. */
+/* Free or merge at most `nodes` dead nodes (<= 512 entries each), trim the free list. True when
+ * more is left. */
 bool vmem_reap(struct vmem *m, uint32_t nodes);
 
 /*
- * Drain the reaper. With `stopped` ([stopped]) and no dirty page, the private tables that are left over go too: the VM
- * then holds exactly what its snapshots and the boot image need, so that counts can be compared.
+ * Drain the reaper. With `stopped` ([stopped]) and no dirty page, the private tables that are left
+ * over go too: the VM then holds exactly what its snapshots and the boot image need, so that counts
+ * can be compared.
  */
 void vmem_drain(struct vmem *m, bool stopped);
 
-/* Recount and compare every invariant of DESIGN 8 for one VM: 0, or AV_E_INTEGRITY and *why says which. */
+/* Recount and compare every invariant of DESIGN 8 for one VM: 0, or AV_E_INTEGRITY and *why says
+ * which. */
 int vmem_audit(struct vmem *m, const char **why);
 
 /*
- * The least frame_limit that runs a VM of this size with all its RAM touched and no snapshot but boot. record_frames:
- * 1 + spill frames of a record; keep as in the config.
+ * The least frame_limit that runs a VM of this size with all its RAM touched and no snapshot but
+ * boot. record_frames: 1 + spill frames of a record; keep as in the config.
  */
 uint64_t vmem_frames_min(uint64_t ram_size, uint32_t record_frames, uint32_t keep);

@@ -98,3 +98,18 @@
 	restore_q
 	ret
 	.size	arch_table_copy, . - arch_table_copy
+
+	/* x0 = to, x1 = from, x2 = blocks of 64 bytes, at least one */
+	function arch_copy_blocks
+	stp	q0, q1, [sp, #-64]!
+	stp	q2, q3, [sp, #32]
+1:	ldp	q0, q1, [x1], #32
+	ldp	q2, q3, [x1], #32
+	subs	x2, x2, #1
+	stp	q0, q1, [x0], #32
+	stp	q2, q3, [x0], #32
+	b.ne	1b
+	ldp	q2, q3, [sp, #32]
+	ldp	q0, q1, [sp], #64
+	ret
+	.size	arch_copy_blocks, . - arch_copy_blocks

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fake.c - the memory of the fake machine and its TLBs.
- * A TLB may forget anything at any time (here: when two entries meet in a slot), but never by itself what a test needs:
- * invalidation removes exactly what the architecture says it must, nothing more.
+ * A TLB may forget anything at any time (here: when two entries meet in a slot), but never by
+ * itself what a test needs: invalidation removes exactly what the architecture says it must,
+ * nothing more.
  */
 #include <arch/fake.h>
 #include <arch/lock.h>
@@ -36,7 +37,7 @@ static struct {
 	struct {
 		const uint64_t *entry;
 		uint64_t vttbr;
-	} seen[4096]; /* entries a VM has walked, whether still cached or not */
+	} seen[4096];            /* entries a VM has walked, whether still cached or not */
 	uint8_t *not_executable; /* per page: filled by EL2 since the last arch_exec_sync() */
 	uint32_t skip;
 	uint32_t random;
@@ -52,7 +53,8 @@ static const uint32_t shift_of[4] = {0, S2_ROOT_SHIFT, S2_L2_SHIFT, PAGE_SHIFT};
 static void violation(const char *what, uint64_t address)
 {
 	if (!fake.violations++)
-		snprintf(fake.first, sizeof(fake.first), "%s (0x%llx)", what, (unsigned long long)address);
+		snprintf(fake.first, sizeof(fake.first), "%s (0x%llx)", what,
+			 (unsigned long long)address);
 	if (fake.expected)
 		return;
 	fprintf(stderr, "fake machine: %s (0x%llx)\n", what, (unsigned long long)address);
@@ -199,7 +201,9 @@ static void check_cached(uint32_t pe, const struct cached *c)
 	if (c->level == 3 && !((now ^ then) & ~(S2_WRITE | S2_XN)) && !(then & ~now & S2_WRITE) &&
 	    !(now & ~then & S2_XN))
 		return;
-	violation(c->level == 3 ? "a stale translation is still cached" : "a stale table is still cached", address);
+	violation(c->level == 3 ? "a stale translation is still cached"
+				: "a stale table is still cached",
+		  address);
 }
 
 static void check_pe(uint32_t pe)
@@ -271,7 +275,8 @@ static uint64_t translate(uint32_t pe, uint64_t address)
 	descriptor = step(pe, &root_of(fake.loaded[pe])[s2_root_index(address)], 1, address);
 	if (!descriptor)
 		return 0;
-	descriptor = step(pe, (uint64_t *)pa_ptr(s2_pa(descriptor)) + s2_l2_index(address), 2, address);
+	descriptor =
+		step(pe, (uint64_t *)pa_ptr(s2_pa(descriptor)) + s2_l2_index(address), 2, address);
 	if (!descriptor)
 		return 0;
 	return step(pe, (uint64_t *)pa_ptr(s2_pa(descriptor)) + s2_l3_index(address), 3, address);

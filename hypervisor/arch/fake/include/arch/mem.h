@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* mem.h - physical memory of the fake machine: a host array; what is written to tables is watched (see fake.h). */
+/* mem.h - physical memory of the fake machine: a host array; what is written to tables is watched
+ * (see fake.h). */
 #pragma once
 #include "core/types.h"
 
