@@ -150,12 +150,18 @@ static void the_audit_sees_a_lost_and_a_doubled_frame(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(frames_behind_the_array_are_free_and_no_others, machine, machine_end),
-		cmocka_unit_test_setup_teardown(budgets_never_exceed_the_machine, machine, machine_end),
-		cmocka_unit_test_setup_teardown(one_budget_at_its_limit_takes_nothing_from_another, machine, machine_end),
-		cmocka_unit_test_setup_teardown(freed_frames_are_reused_and_trimmed_to_the_pool, machine, machine_end),
-		cmocka_unit_test_setup_teardown(a_run_is_contiguous_and_within_the_budget, machine, machine_end),
-		cmocka_unit_test_setup_teardown(the_audit_sees_a_lost_and_a_doubled_frame, machine, machine_end),
+		cmocka_unit_test_setup_teardown(frames_behind_the_array_are_free_and_no_others,
+						machine, machine_end),
+		cmocka_unit_test_setup_teardown(budgets_never_exceed_the_machine, machine,
+						machine_end),
+		cmocka_unit_test_setup_teardown(one_budget_at_its_limit_takes_nothing_from_another,
+						machine, machine_end),
+		cmocka_unit_test_setup_teardown(freed_frames_are_reused_and_trimmed_to_the_pool,
+						machine, machine_end),
+		cmocka_unit_test_setup_teardown(a_run_is_contiguous_and_within_the_budget, machine,
+						machine_end),
+		cmocka_unit_test_setup_teardown(the_audit_sees_a_lost_and_a_doubled_frame, machine,
+						machine_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

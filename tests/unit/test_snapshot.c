@@ -155,7 +155,8 @@ static void undo_goes_back_and_forth(void **state)
 	assert_int_equal(rig_restore(vm, AV_SNAPSHOT_UNDO, true), 0); /* and back again */
 	assert_int_equal(vm->now.tags[1000], 1);
 	rig_compare(vm);
-	assert_int_equal(rig_restore(vm, AV_SNAPSHOT_UNDO, false), 0); /* kept: may be used once more */
+	assert_int_equal(rig_restore(vm, AV_SNAPSHOT_UNDO, false),
+			 0); /* kept: may be used once more */
 	assert_int_equal(rig_restore(vm, AV_SNAPSHOT_UNDO, false), 0);
 	assert_int_equal(vm->now.tags[1000], 2);
 	rig_compare(vm);
@@ -196,7 +197,8 @@ static void deleting_brings_back_exactly_what_info_promised(void **state)
 		rig_drain(vm);
 		used = vm->m.budget.used;
 		snapshot_info(&vm->m, snapshot_find(&vm->m, id), &info);
-		assert_int_equal(info.pages_unique + info.pages_shared, rig_model(vm, id)->committed);
+		assert_int_equal(info.pages_unique + info.pages_shared,
+				 rig_model(vm, id)->committed);
 		assert_int_equal(info.is_base, id == 4);
 		assert_int_equal(rig_delete(vm, id), 0);
 		rig_drain(vm);
@@ -303,7 +305,8 @@ static void thousands_of_snapshots_are_found_in_any_order(void **state)
 	(void)state;
 	with(&(struct rig_options){.seed = 9, .vms = 1, .limit = 20000, .keep = 3000});
 	for (uint64_t i = 0; i < 5000; i++) {
-		uint64_t *words = vmem_host_access(&vm->m, ipa(RIG_BASE + (i % 50) * PAGE_SIZE), true);
+		uint64_t *words =
+			vmem_host_access(&vm->m, ipa(RIG_BASE + (i % 50) * PAGE_SIZE), true);
 
 		words[0] = words[511] = i;
 		assert_int_equal(snapshot_take_prepare(&vm->m, &facts, &prepared), 0);

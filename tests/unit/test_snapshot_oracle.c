@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_snapshot_oracle.c - random operations on VMs that share a machine, compared with a model that copies everything.
- * AV_SEED=n AV_OPS=n replay a run; the seed is printed.
+ * test_snapshot_oracle.c - random operations on VMs that share a machine, compared with a model
+ * that copies everything. AV_SEED=n AV_OPS=n replay a run; the seed is printed.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,7 +46,8 @@ static uint64_t any_id(struct rig *rig, const struct rig_vm *vm)
 	case 7:
 		return vm->m.base ? vm->m.base->id : AV_SNAPSHOT_LATEST;
 	default:
-		return vm->model_count ? vm->snapshots[rig_random(rig, vm->model_count)]->id : AV_SNAPSHOT_LATEST;
+		return vm->model_count ? vm->snapshots[rig_random(rig, vm->model_count)]->id
+				       : AV_SNAPSHOT_LATEST;
 	}
 }
 
@@ -68,7 +69,8 @@ static void access_region(struct rig *rig, struct rig_vm *vm)
 		rig->region[page] = ++tag_next;
 		memcpy(bytes, &tag_next, 8);
 	}
-	assert_ptr_equal(vmem_host_access(&vm->m, ipa(RIG_REGION + page * PAGE_SIZE), write), bytes);
+	assert_ptr_equal(vmem_host_access(&vm->m, ipa(RIG_REGION + page * PAGE_SIZE), write),
+			 bytes);
 }
 
 static void random_operation(struct rig *rig, struct rig_vm *vm)
@@ -175,8 +177,9 @@ static void run(const struct rig_options *options, uint64_t operations, uint64_t
 	for (uint32_t i = 0; i < rig->vm_count; i++) {
 		const struct vmem_stats *s = &rig->vm[i]->m.stats;
 
-		printf("  vm%u: zeroed %llu copied %llu made writable %llu nodes %llu tlbi %llu+%llu evicted %llu\n", i,
-		       (unsigned long long)s->pages_zeroed, (unsigned long long)s->pages_copied,
+		printf("  vm%u: zeroed %llu copied %llu made writable %llu nodes %llu tlbi "
+		       "%llu+%llu evicted %llu\n",
+		       i, (unsigned long long)s->pages_zeroed, (unsigned long long)s->pages_copied,
 		       (unsigned long long)s->made_writable, (unsigned long long)s->nodes_copied,
 		       (unsigned long long)s->tlbi_local, (unsigned long long)s->tlbi_broadcast,
 		       (unsigned long long)s->evictions);
@@ -215,15 +218,20 @@ static void vms_short_of_frames_evict_and_agree_with_the_model(void **state)
 static void vms_that_refuse_to_evict_starve_and_agree_with_the_model(void **state)
 {
 	(void)state;
-	run(&(struct rig_options){.seed = seed() + 2, .vms = 2, .limit = 300, .keep = 12, .refuse = true},
-	    from_environment("AV_OPS", 30000), 500);
+	run(
+		&(struct rig_options){
+			.seed = seed() + 2, .vms = 2, .limit = 300, .keep = 12, .refuse = true},
+		from_environment("AV_OPS", 30000), 500);
 }
 
 static void every_single_operation_leaves_everything_consistent(void **state)
 {
 	(void)state;
 	for (uint64_t i = 0; i < 4; i++)
-		run(&(struct rig_options){.seed = seed() + 3 + i, .vms = 2, .limit = i % 2 ? 500 : 150, .keep = 6},
+		run(&(struct rig_options){.seed = seed() + 3 + i,
+					  .vms = 2,
+					  .limit = i % 2 ? 500 : 150,
+					  .keep = 6},
 		    from_environment("AV_OPS", 500), 1);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_stage2.c - faults, regions, EL2's own accesses, and that the fake TLB notices each step left out. */
+/* test_stage2.c - faults, regions, EL2's own accesses, and that the fake TLB notices each step left
+ * out. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -37,11 +38,13 @@ static void a_first_touch_gives_a_zeroed_page_without_any_invalidation(void **st
 	uint64_t copied = vm->m.stats.nodes_copied, tlbi;
 
 	(void)state;
-	assert_int_equal(fault(vm, PAGE(2000), true), VMEM_TOUCHED); /* BBM at the boot snapshot's L2 */
+	assert_int_equal(fault(vm, PAGE(2000), true),
+			 VMEM_TOUCHED); /* BBM at the boot snapshot's L2 */
 	assert_int_equal(vm->m.stats.nodes_copied, copied + 1);
 	tlbi = vm->m.stats.tlbi_local;
 	assert_int_equal(fault(vm, PAGE(2001), false), VMEM_TOUCHED);
-	assert_int_equal(fault(vm, PAGE(3000), true), VMEM_TOUCHED); /* a new L3 where there was none */
+	assert_int_equal(fault(vm, PAGE(3000), true),
+			 VMEM_TOUCHED); /* a new L3 where there was none */
 	assert_int_equal(vm->m.stats.tlbi_local, tlbi);
 	assert_int_equal(vm->m.ram_count, 3);
 	assert_int_equal(vm->m.dirty_count, 3);
@@ -75,7 +78,7 @@ static void a_second_fault_on_the_same_page_is_spurious(void **state)
 
 	(void)state;
 	assert_int_equal(fault(vm, PAGE(150), false), VMEM_SPURIOUS); /* shared and readable */
-	assert_int_equal(vm->m.stats.cache_syncs, 1); /* it may have been a fetch */
+	assert_int_equal(vm->m.stats.cache_syncs, 1);                 /* it may have been a fetch */
 	assert_int_equal(fault(vm, PAGE(150), true), VMEM_COPIED);
 	assert_int_equal(fault(vm, PAGE(150), true), VMEM_SPURIOUS);
 	assert_int_equal(fault(vm, PAGE(151), false), VMEM_SPURIOUS);
@@ -92,7 +95,8 @@ static void only_pages_that_are_executed_are_made_fit_for_it_and_only_once(void 
 		rig_write(vm, 90 + i, i);
 	assert_int_equal(vm->m.stats.cache_syncs, 0);
 	assert_true(rig_execute(vm, 100)); /* a copy */
-	assert_true(rig_execute(vm, 160)); /* the bundle's, known to the boot snapshot too from now on */
+	assert_true(rig_execute(
+		vm, 160)); /* the bundle's, known to the boot snapshot too from now on */
 	assert_true(rig_execute(vm, 3000));
 	assert_int_equal(vm->m.stats.cache_syncs, 3);
 	assert_int_equal(rig_take(vm, false, &id), 0);
@@ -113,8 +117,13 @@ static void only_pages_that_are_executed_are_made_fit_for_it_and_only_once(void 
 static void addresses_outside_ram_and_regions_are_not_ram(void **state)
 {
 	struct rig_vm *vm = rig->vm[0];
-	static const uint64_t bad[] = {0, RIG_BASE - 1, RIG_BASE + RIG_RAM, 0xfffffffff, UINT64_MAX,
-				       RIG_REGION - 1, RIG_REGION + RIG_REGION_PAGES * PAGE_SIZE};
+	static const uint64_t bad[] = {0,
+				       RIG_BASE - 1,
+				       RIG_BASE + RIG_RAM,
+				       0xfffffffff,
+				       UINT64_MAX,
+				       RIG_REGION - 1,
+				       RIG_REGION + RIG_REGION_PAGES * PAGE_SIZE};
 
 	(void)state;
 	for (uint32_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -164,12 +173,15 @@ static void windows_that_overlap_ram_or_each_other_are_refused(void **state)
 	(void)state;
 	assert_int_equal(vmem_attach_region(m, ipa(RIG_BASE), &rig->ro), AV_E_INVALID);
 	assert_int_equal(vmem_attach_region(m, ipa(RIG_REGION), &rig->ro), AV_E_INVALID);
-	assert_int_equal(vmem_attach_region(m, ipa(RIG_REGION + PAGE_SIZE * 64), &rig->ro), AV_E_INVALID);
-	assert_int_equal(vmem_attach_region(m, ipa(UINT64_MAX & ~(REGION_2M_SIZE - 1)), &rig->ro), AV_E_INVALID);
+	assert_int_equal(vmem_attach_region(m, ipa(RIG_REGION + PAGE_SIZE * 64), &rig->ro),
+			 AV_E_INVALID);
+	assert_int_equal(vmem_attach_region(m, ipa(UINT64_MAX & ~(REGION_2M_SIZE - 1)), &rig->ro),
+			 AV_E_INVALID);
 	assert_int_equal(vmem_attach_region(m, ipa(1UL << 36), &rig->ro), AV_E_INVALID);
 	assert_int_equal(vmem_attach_region(m, ipa(1UL << 33), &rig->ro), AV_E_LIMIT);
 	for (uint32_t i = 1; i < VMEM_ATTACH_MAX; i++)
-		assert_int_equal(vmem_attach_region(m, ipa(RIG_REGION + i * REGION_2M_SIZE), &rig->ro), 0);
+		assert_int_equal(
+			vmem_attach_region(m, ipa(RIG_REGION + i * REGION_2M_SIZE), &rig->ro), 0);
 	assert_int_equal(vmem_attach_region(m, ipa(0x60000000), &rig->ro), AV_E_LIMIT);
 }
 
@@ -177,8 +189,12 @@ static void bad_configurations_are_refused(void **state)
 {
 	static struct vmem m;
 	static const struct state_part big = {.size = VMEM_PART_SIZE_MAX + 1};
-	const struct vmem_config good = {.owner = 9, .ram_base = RIG_BASE, .ram_size = RIG_RAM,
-					 .frame_limit = 200, .vmid_first = 50, .vmid_count = 1};
+	const struct vmem_config good = {.owner = 9,
+					 .ram_base = RIG_BASE,
+					 .ram_size = RIG_RAM,
+					 .frame_limit = 200,
+					 .vmid_first = 50,
+					 .vmid_count = 1};
 	struct vmem_config c;
 
 	(void)state;
@@ -199,12 +215,15 @@ static void bad_configurations_are_refused(void **state)
 	c = good, c.frame_limit = frame_total();
 	assert_int_equal(vmem_init(&m, &c), AV_E_NO_MEMORY);
 	assert_int_equal(vmem_init(&m, &good), 0);
-	assert_int_equal(vmem_map_bundle(&m, ipa(RIG_BASE), rig->bundle, RIG_PAGES + 1), AV_E_INVALID);
+	assert_int_equal(vmem_map_bundle(&m, ipa(RIG_BASE), rig->bundle, RIG_PAGES + 1),
+			 AV_E_INVALID);
 	assert_int_equal(vmem_map_bundle(&m, ipa(RIG_BASE), rig->bundle, UINT64_MAX), AV_E_INVALID);
-	assert_int_equal(vmem_map_bundle(&m, ipa(RIG_BASE - PAGE_SIZE), rig->bundle, 1), AV_E_INVALID);
+	assert_int_equal(vmem_map_bundle(&m, ipa(RIG_BASE - PAGE_SIZE), rig->bundle, 1),
+			 AV_E_INVALID);
 	assert_int_equal(vmem_map_bundle(&m, ipa(RIG_BASE + 1), rig->bundle, 1), AV_E_INVALID);
 	assert_int_equal(vmem_map_bundle(&m, ipa(RIG_BASE), rig->bundle, 3), 0);
-	assert_int_equal(vmem_map_bundle(&m, ipa(RIG_BASE + PAGE_SIZE * 2), rig->bundle, 1), AV_E_INVALID);
+	assert_int_equal(vmem_map_bundle(&m, ipa(RIG_BASE + PAGE_SIZE * 2), rig->bundle, 1),
+			 AV_E_INVALID);
 }
 
 static void el2_writes_take_the_copy_on_write_path_from_any_pe(void **state)
@@ -273,9 +292,10 @@ static void each_step_left_out_is_noticed(void **state)
 		uint32_t skip;
 		uint32_t vm;
 	} mistakes[] = {
-		{FAKE_SKIP_LEAF, 0},  {FAKE_SKIP_TABLE, 0},	 {FAKE_LEAF_FOR_TABLE, 0}, {FAKE_SKIP_BREAK, 0},
-		{FAKE_SKIP_ALL, 0},   {FAKE_LOCAL_ONLY, 1},	 {FAKE_SKIP_LEAF, 1},	   {FAKE_SKIP_TABLE, 1},
-		{FAKE_SKIP_BREAK, 1}, {FAKE_LEAF_FOR_TABLE, 1}, {FAKE_SKIP_ALL, 1},	   {FAKE_SKIP_EXEC, 0},
+		{FAKE_SKIP_LEAF, 0},      {FAKE_SKIP_TABLE, 0}, {FAKE_LEAF_FOR_TABLE, 0},
+		{FAKE_SKIP_BREAK, 0},     {FAKE_SKIP_ALL, 0},   {FAKE_LOCAL_ONLY, 1},
+		{FAKE_SKIP_LEAF, 1},      {FAKE_SKIP_TABLE, 1}, {FAKE_SKIP_BREAK, 1},
+		{FAKE_LEAF_FOR_TABLE, 1}, {FAKE_SKIP_ALL, 1},   {FAKE_SKIP_EXEC, 0},
 	};
 
 	for (uint32_t i = 0; i < ARRAY_SIZE(mistakes); i++) {
@@ -290,7 +310,8 @@ static void each_step_left_out_is_noticed(void **state)
 		fake_skip(mistakes[i].skip);
 		scenario(rig->vm[mistakes[i].vm]);
 		if (!fake_violations())
-			fail_msg("mistake %x on VM %u was not noticed", mistakes[i].skip, mistakes[i].vm);
+			fail_msg("mistake %x on VM %u was not noticed", mistakes[i].skip,
+				 mistakes[i].vm);
 		end(state);
 	}
 }
@@ -313,7 +334,8 @@ static void a_restore_under_a_running_guest_is_noticed(void **state)
 	assert_true(fake_violations() > 0);
 }
 
-/* With the limit at what is used plus 0, 1, 2...: every allocation of every operation fails once. */
+/* With the limit at what is used plus 0, 1, 2...: every allocation of every operation fails once.
+ */
 static uint64_t failures;
 
 static bool with_each_allocation_failing(struct rig_vm *vm, bool (*operation)(struct rig_vm *vm))
@@ -374,20 +396,32 @@ static bool restore_with_undo(struct rig_vm *vm)
 {
 	uint32_t state = vm->now.state[0];
 
-	assert_int_equal(rig_restore(vm, AV_SNAPSHOT_BOOT, true), 0); /* without undo, rather than not at all */
+	assert_int_equal(rig_restore(vm, AV_SNAPSHOT_BOOT, true),
+			 0); /* without undo, rather than not at all */
 	return vm->undo.used && vm->undo.state[0] == state;
 }
 
 static void every_allocation_may_fail_and_nothing_changes(void **state)
 {
 	static bool (*const operations[])(struct rig_vm *) = {
-		region,		  write_bundle_page, write_same_table, touch_elsewhere, host_write, take,
-		write_bundle_page, region,	     take,	       host_write,	restore_with_undo,
-		touch_elsewhere,   write_same_table,
+		region,
+		write_bundle_page,
+		write_same_table,
+		touch_elsewhere,
+		host_write,
+		take,
+		write_bundle_page,
+		region,
+		take,
+		host_write,
+		restore_with_undo,
+		touch_elsewhere,
+		write_same_table,
 	};
 
 	(void)state;
-	rig = rig_new(&(struct rig_options){.seed = 3, .vms = 2, .limit = 2000, .keep = 30, .refuse = true});
+	rig = rig_new(&(struct rig_options){
+		.seed = 3, .vms = 2, .limit = 2000, .keep = 30, .refuse = true});
 	for (uint32_t i = 0; i < ARRAY_SIZE(operations); i++)
 		assert_true(with_each_allocation_failing(rig->vm[i % 2], operations[i]));
 	for (uint32_t i = 0; i < ARRAY_SIZE(operations); i++)
@@ -401,7 +435,10 @@ static void a_vm_runs_with_all_its_ram_on_the_least_budget(void **state)
 	struct rig_vm *vm;
 
 	(void)state;
-	rig = rig_new(&(struct rig_options){.seed = 3, .vms = 1, .limit = vmem_frames_min(RIG_RAM, 3, 8), .keep = 8,
+	rig = rig_new(&(struct rig_options){.seed = 3,
+					    .vms = 1,
+					    .limit = vmem_frames_min(RIG_RAM, 3, 8),
+					    .keep = 8,
 					    .refuse = true});
 	vm = rig->vm[0];
 	for (uint32_t round = 0; round < 3; round++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* vm_rig.c - the copy-everything model and the little run loop around it. Never looks into a table. */
+/* vm_rig.c - the copy-everything model and the little run loop around it. Never looks into a table.
+ */
 #include "vm_rig.h"
 #include <arch/mem.h>
 #include <arch/tlb.h>
@@ -141,7 +142,8 @@ static void vm_new(struct rig *rig, uint32_t number, const struct rig_options *o
 	assert_int_equal(vmem_map_bundle(&vm->m, ipa(RIG_BASE + 100 * PAGE_SIZE), rig->bundle,
 					 RIG_BUNDLE_PAGES),
 			 0);
-	assert_int_equal(vmem_attach_region(&vm->m, ipa(RIG_REGION), vm->rw ? &rig->rw : &rig->ro), 0);
+	assert_int_equal(vmem_attach_region(&vm->m, ipa(RIG_REGION), vm->rw ? &rig->rw : &rig->ro),
+			 0);
 	for (uint32_t i = 0; i < RIG_BUNDLE_PAGES; i++)
 		vm->now.tags[100 + i] = 0xb000000 + i;
 	rig_set_state(vm, number);
@@ -424,7 +426,8 @@ void rig_drain(struct rig_vm *vm)
 void rig_compare(struct rig_vm *vm)
 {
 	for (uint32_t i = 0; i < RIG_PAGES; i++) {
-		const uint64_t *words = vmem_host_access(&vm->m, ipa(RIG_BASE + i * PAGE_SIZE), false);
+		const uint64_t *words =
+			vmem_host_access(&vm->m, ipa(RIG_BASE + i * PAGE_SIZE), false);
 
 		if (words[0] != vm->now.tags[i] || words[511] != vm->now.tags[i])
 			fail_msg("VM %u page %u: %llx, model %llx", vm->number, i,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vm_rig.h - VMs on the fake machine beside a model that copies everything: page contents, state, snapshots.
- * The rig does what the run loop does: unload before a take or restore, load after it, serve faults until they end.
+ * vm_rig.h - VMs on the fake machine beside a model that copies everything: page contents, state,
+ * snapshots. The rig does what the run loop does: unload before a take or restore, load after it,
+ * serve faults until they end.
  */
 #pragma once
 #include <arch/fake.h>
@@ -29,9 +30,9 @@ struct rig_model { /* of a snapshot, or of what the VM is now */
 struct rig_vm {
 	struct vmem m;
 	uint32_t number;
-	uint32_t pe;	/* its vCPUs: this PE, and the next one when wide */
+	uint32_t pe; /* its vCPUs: this PE, and the next one when wide */
 	bool wide;
-	bool rw;	/* right on the region */
+	bool rw; /* right on the region */
 	uint8_t part0[1000], part1[3584], part2[64];
 	struct rig_model now, boot, undo;
 	struct rig_model *snapshots[RIG_MODELS];
@@ -63,7 +64,8 @@ uint64_t rig_random(struct rig *rig, uint64_t below);
 
 void rig_load(struct rig_vm *vm);
 void rig_unload(struct rig_vm *vm);
-/* A guest access to RAM or region: serves faults. False when starved (nothing was accessed) or refused. */
+/* A guest access to RAM or region: serves faults. False when starved (nothing was accessed) or
+ * refused. */
 bool rig_access(struct rig_vm *vm, uint64_t address, bool write, uint8_t **page);
 /* Guest and EL2 accesses, done on the model too; a wrong value fails the test. False: starved. */
 bool rig_write(struct rig_vm *vm, uint32_t page, uint64_t tag);
