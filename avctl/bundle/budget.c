@@ -5,10 +5,10 @@
  */
 #include "budget.h"
 
-#define FRAME_RECORD 32			 /* bytes the hypervisor keeps for each page of the machine */
-#define SLACK UINT64_C(0x100000)	 /* for the hypervisor itself, behind the bundle */
-#define VM_STRUCTURES 128	 /* frames: vCPU, devices, snapshot index, saved states of boot and undo */
-#define DIRTY_RECORD 128		 /* bytes of dirty map for each 2 MiB */
+#define FRAME_RECORD 32          /* bytes the hypervisor keeps for each page of the machine */
+#define SLACK UINT64_C(0x100000) /* for the hypervisor itself, behind the bundle */
+#define VM_STRUCTURES 128 /* frames: vCPU, devices, snapshot index, saved states of boot and undo */
+#define DIRTY_RECORD 128  /* bytes of dirty map for each 2 MiB */
 #define SIZE_2M UINT64_C(0x200000)
 #define SIZE_1G UINT64_C(0x40000000)
 
@@ -19,7 +19,8 @@ static uint64_t divide_up(uint64_t value, uint64_t by)
 
 uint64_t budget_available(uint64_t machine_ram, uint64_t bundle_size)
 {
-	uint64_t used = AV_BUNDLE_PA - AV_RAM_PA + bundle_size + machine_ram / BUDGET_PAGE * FRAME_RECORD + SLACK;
+	uint64_t used = AV_BUNDLE_PA - AV_RAM_PA + bundle_size +
+			machine_ram / BUDGET_PAGE * FRAME_RECORD + SLACK;
 
 	return used < machine_ram ? (machine_ram - used) / BUDGET_PAGE : 0;
 }

@@ -4,7 +4,8 @@
 #include "../config/set.h"
 
 #define BUDGET_PAGE UINT64_C(4096)
-#define BUDGET_CONTROL_RAM UINT64_C(0x1000000)	 /* the control VM: 16 MiB, of which it touches little */
+#define BUDGET_CONTROL_RAM \
+	UINT64_C(0x1000000) /* the control VM: 16 MiB, of which it touches little */
 #define BUDGET_CONTROL_FRAMES UINT64_C(1024)
 #define BUDGET_CONTROL_BUNDLE UINT64_C(0x200000) /* what its image may take in the bundle */
 #define BUDGET_SNAPSHOT_LEAST UINT64_C(0x100000) /* bytes: a default share below this is refused */

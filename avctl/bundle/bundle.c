@@ -45,7 +45,8 @@ static bool fail(struct builder *b, const char *format, ...)
 	return false;
 }
 
-static bool fail_file(struct builder *b, const char *vm, const char *path, const struct image_error *error)
+static bool fail_file(struct builder *b, const char *vm, const char *path,
+		      const struct image_error *error)
 {
 	snprintf(b->error->hint, sizeof(b->error->hint), "%s", error->hint);
 	return fail(b, "%s: %s: %s", vm, path, error->message);
@@ -68,7 +69,8 @@ static bool write_at(struct builder *b, const void *bytes, uint64_t size, uint64
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done <= 0)
-			return fail(b, "the RAM file cannot be written: %s", strerror(done ? errno : ENOSPC));
+			return fail(b, "the RAM file cannot be written: %s",
+				    strerror(done ? errno : ENOSPC));
 		from += done;
 		offset += (uint64_t)done;
 		size -= (uint64_t)done;
@@ -94,9 +96,11 @@ static bool is_same(const struct builder *b, const struct segments_run *run, uin
 	uint8_t page[4096];
 
 	for (uint64_t at = 0; at < run->size; at += sizeof(page)) {
-		size_t part = run->size - at < sizeof(page) ? (size_t)(run->size - at) : sizeof(page);
+		size_t part =
+			run->size - at < sizeof(page) ? (size_t)(run->size - at) : sizeof(page);
 
-		if (pread(b->fd, page, part, (off_t)(offset + at + AV_BUNDLE_PA - AV_RAM_PA)) != (ssize_t)part ||
+		if (pread(b->fd, page, part, (off_t)(offset + at + AV_BUNDLE_PA - AV_RAM_PA)) !=
+			    (ssize_t)part ||
 		    memcmp(page, run->bytes + at, part))
 			return false;
 	}
@@ -122,13 +126,15 @@ static bool add_segment(struct builder *b, const struct segments_run *run)
 			return true;
 		}
 	}
-	if (!reserve(b, run->size, &segment->offset) || !write_at(b, run->bytes, run->size, segment->offset))
+	if (!reserve(b, run->size, &segment->offset) ||
+	    !write_at(b, run->bytes, run->size, segment->offset))
 		return false;
 	b->head.segment_count++;
 	return true;
 }
 
-static bool add_segments(struct builder *b, struct av_manifest_vm *vm, const struct segments *segments)
+static bool add_segments(struct builder *b, struct av_manifest_vm *vm,
+			 const struct segments *segments)
 {
 	vm->segment_first = b->head.segment_count;
 	for (size_t i = 0; i < segments->count; i++)
@@ -154,12 +160,14 @@ static bool read_contents(struct contents *c, struct image_error *error)
 	for (size_t i = 0; i < c->image.piece_count; i++) {
 		const struct image_piece *piece = &c->image.pieces[i];
 
-		if (piece->file_size && !image_read(c->image_fd, segments_at(&c->segments, piece->ipa),
-						    (size_t)piece->file_size, piece->offset, error))
+		if (piece->file_size &&
+		    !image_read(c->image_fd, segments_at(&c->segments, piece->ipa),
+				(size_t)piece->file_size, piece->offset, error))
 			return false;
 	}
-	return !c->initrd_size || image_read(c->initrd_fd, segments_at(&c->segments, c->place.initrd_address),
-					     (size_t)c->initrd_size, 0, error);
+	return !c->initrd_size ||
+	       image_read(c->initrd_fd, segments_at(&c->segments, c->place.initrd_address),
+			  (size_t)c->initrd_size, 0, error);
 }
 
 static bool gather(struct contents *c, struct image_error *error)
@@ -167,7 +175,8 @@ static bool gather(struct contents *c, struct image_error *error)
 	bool good = true;
 
 	for (size_t i = 0; i < c->image.piece_count; i++)
-		good = good && segments_add(&c->segments, c->image.pieces[i].ipa, c->image.pieces[i].file_size);
+		good = good && segments_add(&c->segments, c->image.pieces[i].ipa,
+					    c->image.pieces[i].file_size);
 	good = good && segments_add(&c->segments, c->place.initrd_address, c->initrd_size) &&
 	       segments_add(&c->segments, c->place.dtb_address, c->dtb_size);
 	if (!good || !segments_join(&c->segments))
@@ -182,8 +191,11 @@ static bool gather(struct contents *c, struct image_error *error)
 /* Open the image again and place it: the file may have changed since the set was loaded. */
 static bool open_contents(const struct set_vm *vm, struct contents *c, struct image_error *error)
 {
-	struct image_options options = {.ram_base = vm->ram_base, .kind = vm->image_kind, .has_kind = true,
-					.load = vm->load, .has_load = vm->has_load};
+	struct image_options options = {.ram_base = vm->ram_base,
+					.kind = vm->image_kind,
+					.has_kind = true,
+					.load = vm->load,
+					.has_load = vm->has_load};
 	uint64_t size;
 
 	if (!image_inspect(vm->image, &options, &c->image, &size, error))
@@ -210,7 +222,8 @@ static void close_contents(struct contents *c)
 }
 
 /* Put the contents of vm into the bundle; index is its number in the set, or SIZE_MAX for the control VM. */
-static bool add_contents(struct builder *b, struct av_manifest_vm *out, const struct set_vm *vm, size_t index)
+static bool add_contents(struct builder *b, struct av_manifest_vm *out, const struct set_vm *vm,
+			 size_t index)
 {
 	struct contents c = {.image_fd = -1, .initrd_fd = -1};
 	struct image_error error;
@@ -219,7 +232,8 @@ static bool add_contents(struct builder *b, struct av_manifest_vm *out, const st
 	good = open_contents(vm, &c, &error) || fail_file(b, vm->name, vm->image, &error);
 	if (good && index != SIZE_MAX && c.place.has_dtb) {
 		c.dtb = bundle_make_dtb(b->set, index, c.place.initrd_address,
-					c.place.initrd_address + c.initrd_size, &c.dtb_size, b->error);
+					c.place.initrd_address + c.initrd_size, &c.dtb_size,
+					b->error);
 		good = c.dtb;
 	}
 	good = good && (gather(&c, &error) || fail_file(b, vm->name, vm->image, &error));
@@ -244,8 +258,12 @@ static struct av_manifest_vm *next_vm(struct builder *b, const char *name)
 
 static bool add_control(struct builder *b, const char *image)
 {
-	struct set_vm control = {.name = (char *)"control", .image = (char *)image, .image_kind = SET_IMAGE_ELF,
-				 .ram_base = AV_RAM_PA, .ram_size = BUDGET_CONTROL_RAM, .no_dtb = true};
+	struct set_vm control = {.name = (char *)"control",
+				 .image = (char *)image,
+				 .image_kind = SET_IMAGE_ELF,
+				 .ram_base = AV_RAM_PA,
+				 .ram_size = BUDGET_CONTROL_RAM,
+				 .no_dtb = true};
 	struct av_manifest_vm *vm = next_vm(b, control.name);
 
 	vm->flags = AV_VM_FLAG_CONTROL;
@@ -260,7 +278,8 @@ static bool add_vm(struct builder *b, size_t index)
 	const struct set_vm *from = &b->set->vms[index];
 	struct av_manifest_vm *vm = next_vm(b, from->name);
 
-	vm->flags = (from->clock_follow ? AV_VM_FLAG_CLOCK_FOLLOW : 0U) | (from->start_paused ? AV_VM_FLAG_PAUSED : 0U) |
+	vm->flags = (from->clock_follow ? AV_VM_FLAG_CLOCK_FOLLOW : 0U) |
+		    (from->start_paused ? AV_VM_FLAG_PAUSED : 0U) |
 		    (from->snapshot_refuse ? AV_VM_FLAG_REFUSE : 0U);
 	vm->vcpu_count = from->vcpu_count;
 	for (unsigned i = 0; i < from->vcpu_count; i++)
@@ -291,7 +310,8 @@ static bool add_region(struct builder *b, const struct set_region *from)
 		member->vm = from->members[i].vm + 1;
 		member->rights = AV_RIGHT_READ | (from->members[i].write ? AV_RIGHT_WRITE : 0U);
 	}
-	return reserve(b, region->size, &region->offset) && write_at(b, from->init, from->init_size, region->offset);
+	return reserve(b, region->size, &region->offset) &&
+	       write_at(b, from->init, from->init_size, region->offset);
 }
 
 static void append(uint8_t *bytes, size_t *size, const void *table, size_t table_size)
@@ -336,7 +356,8 @@ static bool build(struct builder *b, const char *control_image, uint64_t *region
 		return fail(b, "too many VMs or regions");
 	if (b->set->memory < AV_BUNDLE_PA - AV_RAM_PA + AV_MANIFEST_SIZE_MAX)
 		return fail(b, "machine.memory is too little");
-	if (getrandom(b->head.entropy, sizeof(b->head.entropy), 0) != (ssize_t)sizeof(b->head.entropy))
+	if (getrandom(b->head.entropy, sizeof(b->head.entropy), 0) !=
+	    (ssize_t)sizeof(b->head.entropy))
 		return fail(b, "no random bytes: %s", strerror(errno));
 	b->head.magic = AV_MANIFEST_MAGIC;
 	b->head.abi_major = AV_ABI_MAJOR;
@@ -358,8 +379,8 @@ static bool build(struct builder *b, const char *control_image, uint64_t *region
 	return finish(b);
 }
 
-int bundle_write(const struct set *set, const char *control_image, int ram_fd, uint64_t *bundle_region_pa,
-		 struct bundle_error *error)
+int bundle_write(const struct set *set, const char *control_image, int ram_fd,
+		 uint64_t *bundle_region_pa, struct bundle_error *error)
 {
 	struct builder *b = calloc(1, sizeof(*b));
 	bool good;

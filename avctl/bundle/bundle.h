@@ -18,9 +18,9 @@ struct bundle_error {
  * the file may then hold part of a bundle. Region r of the set ends up at physical address
  * bundle_region_pa[r] (an array of set->region_count that the caller gives, or NULL).
  */
-int bundle_write(const struct set *set, const char *control_image, int ram_fd, uint64_t *bundle_region_pa,
-		 struct bundle_error *error);
+int bundle_write(const struct set *set, const char *control_image, int ram_fd,
+		 uint64_t *bundle_region_pa, struct bundle_error *error);
 
 /* The guest DTB that set's VM number vm would get, malloc()ed, size in *size; NULL with *error. */
-void *bundle_make_dtb(const struct set *set, size_t vm, uint64_t initrd_start, uint64_t initrd_end, size_t *size,
-		      struct bundle_error *error);
+void *bundle_make_dtb(const struct set *set, size_t vm, uint64_t initrd_start, uint64_t initrd_end,
+		      size_t *size, struct bundle_error *error);

@@ -70,8 +70,8 @@ static void put_cells(struct writer *w, const char *name, const uint32_t *cells,
 		big[i] = cpu_to_fdt32(cells[i]);
 	put(w, name, big, count * sizeof(big[0]));
 }
-#define CELLS(w, name, ...)                                          \
-	put_cells(w, name, (const uint32_t[]){__VA_ARGS__},          \
+#define CELLS(w, name, ...)                                 \
+	put_cells(w, name, (const uint32_t[]){__VA_ARGS__}, \
 		  sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
 
 static void put_u64(struct writer *w, const char *name, uint64_t value)
@@ -81,7 +81,8 @@ static void put_u64(struct writer *w, const char *name, uint64_t value)
 
 static void put_reg(struct writer *w, uint64_t base, uint64_t size)
 {
-	CELLS(w, "reg", (uint32_t)(base >> 32), (uint32_t)base, (uint32_t)(size >> 32), (uint32_t)size);
+	CELLS(w, "reg", (uint32_t)(base >> 32), (uint32_t)base, (uint32_t)(size >> 32),
+	      (uint32_t)size);
 }
 
 static void write_cpus(struct writer *w, const struct set *set, const struct set_vm *vm)
@@ -89,7 +90,8 @@ static void write_cpus(struct writer *w, const struct set *set, const struct set
 	char compatible[64] = "arm,armv8";
 
 	if (!strncmp(set->cpu_model, "cortex-", 7) || !strncmp(set->cpu_model, "neoverse-", 9))
-		snprintf(compatible, sizeof(compatible), "arm,%.*s", (int)strcspn(set->cpu_model, ","), set->cpu_model);
+		snprintf(compatible, sizeof(compatible), "arm,%.*s",
+			 (int)strcspn(set->cpu_model, ","), set->cpu_model);
 	begin(w, "cpus");
 	CELLS(w, "#address-cells", 1);
 	CELLS(w, "#size-cells", 0);
@@ -140,8 +142,8 @@ static void write_firmware(struct writer *w)
 	begin(w, "timer");
 	put(w, "compatible", timer, sizeof(timer));
 	put(w, "always-on", "", 0);
-	CELLS(w, "interrupts", GIC_PPI, 13, IRQ_LEVEL, GIC_PPI, 14, IRQ_LEVEL, GIC_PPI, 11, IRQ_LEVEL, GIC_PPI, 10,
-	      IRQ_LEVEL);
+	CELLS(w, "interrupts", GIC_PPI, 13, IRQ_LEVEL, GIC_PPI, 14, IRQ_LEVEL, GIC_PPI, 11,
+	      IRQ_LEVEL, GIC_PPI, 10, IRQ_LEVEL);
 	end(w);
 
 	begin(w, "apb-pclk");
@@ -213,7 +215,8 @@ static void write_regions(struct writer *w, const struct set *set, size_t vm)
 	}
 }
 
-static void write_chosen(struct writer *w, const struct set_vm *vm, uint64_t initrd_start, uint64_t initrd_end)
+static void write_chosen(struct writer *w, const struct set_vm *vm, uint64_t initrd_start,
+			 uint64_t initrd_end)
 {
 	uint8_t seed[40];
 
@@ -260,8 +263,8 @@ static void write_tree(struct writer *w, const struct set *set, size_t index, ui
 	end(w);
 }
 
-void *bundle_make_dtb(const struct set *set, size_t vm, uint64_t initrd_start, uint64_t initrd_end, size_t *size,
-		      struct bundle_error *error)
+void *bundle_make_dtb(const struct set *set, size_t vm, uint64_t initrd_start, uint64_t initrd_end,
+		      size_t *size, struct bundle_error *error)
 {
 	struct writer w = {.fdt = malloc(PLACE_DTB_ROOM)};
 
@@ -276,8 +279,8 @@ void *bundle_make_dtb(const struct set *set, size_t vm, uint64_t initrd_start, u
 	if (!w.status)
 		w.status = fdt_finish(w.fdt);
 	if (w.status) {
-		snprintf(error->message, sizeof(error->message), "device tree of \"%s\": %s", set->vms[vm].name,
-			 fdt_strerror(w.status));
+		snprintf(error->message, sizeof(error->message), "device tree of \"%s\": %s",
+			 set->vms[vm].name, fdt_strerror(w.status));
 		free(w.fdt);
 		return NULL;
 	}

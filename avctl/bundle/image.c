@@ -47,7 +47,8 @@ static void set_hint(struct image_error *error, const char *hint)
 	snprintf(error->hint, sizeof(error->hint), "%s", hint);
 }
 
-static bool add_piece(struct image *image, const struct image_piece *piece, struct image_error *error)
+static bool add_piece(struct image *image, const struct image_piece *piece,
+		      struct image_error *error)
 {
 	uint64_t end;
 
@@ -59,7 +60,9 @@ static bool add_piece(struct image *image, const struct image_piece *piece, stru
 		const struct image_piece *other = &image->pieces[i];
 
 		if (piece->ipa < other->ipa + other->memory_size && other->ipa < end)
-			return image_fail(error, "its parts at 0x%" PRIx64 " and 0x%" PRIx64 " overlap", other->ipa, piece->ipa);
+			return image_fail(error,
+					  "its parts at 0x%" PRIx64 " and 0x%" PRIx64 " overlap",
+					  other->ipa, piece->ipa);
 	}
 	if (!image->piece_count || piece->ipa < image->low)
 		image->low = piece->ipa;
@@ -74,17 +77,23 @@ static bool check_elf_head(const Elf64_Ehdr *head, size_t head_size, struct imag
 	if (head->e_ident[EI_CLASS] != ELFCLASS64 || head->e_ident[EI_DATA] != ELFDATA2LSB)
 		return image_fail(error, "it is an ELF file, but not a 64-bit little-endian one");
 	if (head->e_machine != EM_AARCH64) {
-		set_hint(error, "build it for AArch64 (aarch64-linux-gnu-gcc, or --target=aarch64)");
-		return image_fail(error, "it is an ELF file for another machine (number %u)", head->e_machine);
+		set_hint(error,
+			 "build it for AArch64 (aarch64-linux-gnu-gcc, or --target=aarch64)");
+		return image_fail(error, "it is an ELF file for another machine (number %u)",
+				  head->e_machine);
 	}
 	if (head->e_type != ET_EXEC && head->e_type != ET_DYN) {
 		set_hint(error, "link it first");
-		return image_fail(error, "it is an ELF file of type %u, not a linked program", head->e_type);
+		return image_fail(error, "it is an ELF file of type %u, not a linked program",
+				  head->e_type);
 	}
 	if (head->e_phentsize != sizeof(Elf64_Phdr) || !head->e_phnum)
 		return image_fail(error, "it is an ELF file without program headers");
-	if (head->e_phoff > head_size || head->e_phnum * sizeof(Elf64_Phdr) > head_size - head->e_phoff)
-		return image_fail(error, "its ELF program headers are cut off, or not in the first %d bytes", IMAGE_HEAD_SIZE);
+	if (head->e_phoff > head_size ||
+	    head->e_phnum * sizeof(Elf64_Phdr) > head_size - head->e_phoff)
+		return image_fail(
+			error, "its ELF program headers are cut off, or not in the first %d bytes",
+			IMAGE_HEAD_SIZE);
 	return true;
 }
 
@@ -107,14 +116,18 @@ static bool parse_elf(const uint8_t *bytes, size_t size, uint64_t file_size, str
 		memcpy(&part, bytes + head.e_phoff + i * sizeof(part), sizeof(part));
 		if (part.p_type == PT_INTERP) {
 			set_hint(error, "a bare-metal program is linked with -nostdlib -static");
-			return image_fail(error, "it is a program for an operating system (it wants an interpreter)");
+			return image_fail(error, "it is a program for an operating system (it "
+						 "wants an interpreter)");
 		}
 		if (part.p_type != PT_LOAD || !part.p_memsz)
 			continue;
 		if (part.p_filesz > part.p_memsz || part.p_offset > file_size ||
 		    part.p_filesz > file_size - part.p_offset)
-			return image_fail(error, "its ELF program header %u reaches beyond the end of the file", i);
-		piece = (struct image_piece){part.p_paddr, part.p_offset, part.p_filesz, part.p_memsz};
+			return image_fail(
+				error,
+				"its ELF program header %u reaches beyond the end of the file", i);
+		piece = (struct image_piece){part.p_paddr, part.p_offset, part.p_filesz,
+					     part.p_memsz};
 		if (!add_piece(image, &piece, error))
 			return false;
 		/* An entry given as a virtual address is meant where that part is loaded. */
@@ -126,8 +139,9 @@ static bool parse_elf(const uint8_t *bytes, size_t size, uint64_t file_size, str
 	return true;
 }
 
-static bool parse_linux(const uint8_t *bytes, uint64_t file_size, const struct image_options *options,
-			struct image *image, struct image_error *error)
+static bool parse_linux(const uint8_t *bytes, uint64_t file_size,
+			const struct image_options *options, struct image *image,
+			struct image_error *error)
 {
 	struct linux_head head;
 	struct image_piece piece = {.file_size = file_size, .memory_size = file_size};
@@ -142,9 +156,13 @@ static bool parse_linux(const uint8_t *bytes, uint64_t file_size, const struct i
 	else if (head.text_offset < LINUX_RESERVED)
 		head.text_offset += LINUX_STEP;
 	if (head.text_offset > IMAGE_SIZE_MAX || head.text_offset % 4096)
-		return image_fail(error, "its Linux Image header has a strange text_offset 0x%" PRIx64, head.text_offset);
+		return image_fail(error,
+				  "its Linux Image header has a strange text_offset 0x%" PRIx64,
+				  head.text_offset);
 	if (head.image_size > IMAGE_SIZE_MAX)
-		return image_fail(error, "its Linux Image header has a strange image_size 0x%" PRIx64, head.image_size);
+		return image_fail(error,
+				  "its Linux Image header has a strange image_size 0x%" PRIx64,
+				  head.image_size);
 	if (head.image_size > piece.memory_size)
 		piece.memory_size = head.image_size;
 	piece.ipa = options->ram_base + head.text_offset;
@@ -178,8 +196,9 @@ static bool is_linux(const uint8_t *bytes, size_t size)
 	return magic == LINUX_MAGIC;
 }
 
-bool image_parse(const void *head, size_t head_size, uint64_t file_size, const struct image_options *options,
-		 struct image *image, struct image_error *error)
+bool image_parse(const void *head, size_t head_size, uint64_t file_size,
+		 const struct image_options *options, struct image *image,
+		 struct image_error *error)
 {
 	const uint8_t *bytes = head;
 
@@ -206,7 +225,8 @@ bool image_parse(const void *head, size_t head_size, uint64_t file_size, const s
 		return image_fail(error, "it is compressed with gzip");
 	}
 	if (!options->has_kind)
-		set_hint(error, "for a flat binary say \"format: flat\" (at RAM + 0x80000) or \"load: ADDRESS\"");
+		set_hint(error, "for a flat binary say \"format: flat\" (at RAM + 0x80000) or "
+				"\"load: ADDRESS\"");
 	return image_fail(error, "it is neither an ELF64 program for AArch64 nor a Linux Image");
 }
 
@@ -242,7 +262,9 @@ bool image_read(int fd, void *buffer, size_t count, uint64_t offset, struct imag
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
-			return image_fail(error, "%s", got ? strerror(errno) : "it became shorter while it was read");
+			return image_fail(error, "%s",
+					  got ? strerror(errno)
+					      : "it became shorter while it was read");
 		to += got;
 		offset += (uint64_t)got;
 		count -= (size_t)got;
@@ -250,8 +272,8 @@ bool image_read(int fd, void *buffer, size_t count, uint64_t offset, struct imag
 	return true;
 }
 
-bool image_inspect(const char *path, const struct image_options *options, struct image *image, uint64_t *file_size,
-		   struct image_error *error)
+bool image_inspect(const char *path, const struct image_options *options, struct image *image,
+		   uint64_t *file_size, struct image_error *error)
 {
 	size_t head_size;
 	void *head;

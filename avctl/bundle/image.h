@@ -40,14 +40,16 @@ struct image_error {
 };
 
 /* Write the message; always false. */
-bool image_fail(struct image_error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool image_fail(struct image_error *error, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /*
  * Find out what the file is whose first head_size bytes (all of it, or IMAGE_HEAD_SIZE) are at head. Pure: reads
  * nothing outside head. True with *image, or false with *error.
  */
-bool image_parse(const void *head, size_t head_size, uint64_t file_size, const struct image_options *options,
-		 struct image *image, struct image_error *error);
+bool image_parse(const void *head, size_t head_size, uint64_t file_size,
+		 const struct image_options *options, struct image *image,
+		 struct image_error *error);
 
 /* Open the file at path, a regular file of at most IMAGE_SIZE_MAX; its size in *size. A descriptor, or -1 with *error. */
 int image_open(const char *path, uint64_t *size, struct image_error *error);
@@ -56,5 +58,5 @@ int image_open(const char *path, uint64_t *size, struct image_error *error);
 bool image_read(int fd, void *buffer, size_t count, uint64_t offset, struct image_error *error);
 
 /* image_open(), read the head and image_parse(). */
-bool image_inspect(const char *path, const struct image_options *options, struct image *image, uint64_t *file_size,
-		   struct image_error *error);
+bool image_inspect(const char *path, const struct image_options *options, struct image *image,
+		   uint64_t *file_size, struct image_error *error);

@@ -14,5 +14,5 @@ struct placement {
 };
 
 /* Place image, initrd (0 bytes: none) and DTB of vm. False with *error when they do not fit its RAM. */
-bool place_vm(const struct set_vm *vm, const struct image *image, uint64_t initrd_size, struct placement *place,
-	      struct image_error *error);
+bool place_vm(const struct set_vm *vm, const struct image *image, uint64_t initrd_size,
+	      struct placement *place, struct image_error *error);

@@ -7,8 +7,8 @@
 #include "image.h"
 
 struct segments_run {
-	uint64_t ipa;  /* page-aligned */
-	uint64_t size; /* bytes up to the last one that was put, > 0 */
+	uint64_t ipa;   /* page-aligned */
+	uint64_t size;  /* bytes up to the last one that was put, > 0 */
 	uint8_t *bytes; /* size rounded up to pages, zero where nothing was put */
 };
 

@@ -12,35 +12,41 @@
 #include "check.h"
 #include "value.h"
 
-static bool converted(struct check *check, const struct node *mapping, const char *key, const char *text,
-		      const char *wrong, const char *kind, const char *hint)
+static bool converted(struct check *check, const struct node *mapping, const char *key,
+		      const char *text, const char *wrong, const char *kind, const char *hint)
 {
 	if (!wrong)
 		return true;
-	errors_add(check->errors, tree_mark(mapping, key), "%s: \"%s\" is not a %s: %s", key, text, kind, wrong);
+	errors_add(check->errors, tree_mark(mapping, key), "%s: \"%s\" is not a %s: %s", key, text,
+		   kind, wrong);
 	errors_hint(check->errors, "%s", hint);
 	return false;
 }
 
-bool check_number(struct check *check, const struct node *mapping, const char *key, const char *text, uint64_t *out)
+bool check_number(struct check *check, const struct node *mapping, const char *key,
+		  const char *text, uint64_t *out)
 {
 	return text && converted(check, mapping, key, text, value_number(text, out), "number",
 				 "numbers are like 1, 64 or 0x40");
 }
 
-bool check_size(struct check *check, const struct node *mapping, const char *key, const char *text, uint64_t *out)
+bool check_size(struct check *check, const struct node *mapping, const char *key, const char *text,
+		uint64_t *out)
 {
-	return text && converted(check, mapping, key, text, value_size(text, out), "size or address",
-				 "sizes are like 64KiB, 128MiB or 1GiB, addresses like 0x70000000");
+	return text &&
+	       converted(check, mapping, key, text, value_size(text, out), "size or address",
+			 "sizes are like 64KiB, 128MiB or 1GiB, addresses like 0x70000000");
 }
 
-bool check_duration(struct check *check, const struct node *mapping, const char *key, const char *text, uint64_t *out)
+bool check_duration(struct check *check, const struct node *mapping, const char *key,
+		    const char *text, uint64_t *out)
 {
 	return text && converted(check, mapping, key, text, value_duration(text, out), "duration",
 				 "durations are like 500us, 5ms or 1s");
 }
 
-bool check_bool(struct check *check, const struct node *mapping, const char *key, const char *text, bool *out)
+bool check_bool(struct check *check, const struct node *mapping, const char *key, const char *text,
+		bool *out)
 {
 	return text && converted(check, mapping, key, text, value_bool(text, out), "truth value",
 				 "write true or false");
@@ -67,8 +73,10 @@ int check_choice(struct check *check, const struct node *mapping, const char *ke
 		if (!strcmp(choices[i], text))
 			return i;
 	for (size_t i = 0; choices[i] && used < sizeof(all); i++)
-		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "", choices[i]);
-	errors_add(check->errors, tree_mark(mapping, key), "%s: \"%s\" is none of %s", key, text, all);
+		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "",
+					 choices[i]);
+	errors_add(check->errors, tree_mark(mapping, key), "%s: \"%s\" is none of %s", key, text,
+		   all);
 	nearest = errors_nearest(text, next_choice, &at);
 	if (nearest)
 		errors_hint(check->errors, "did you mean \"%s\"?", nearest);
@@ -83,7 +91,8 @@ bool check_name(struct check *check, const struct node *mapping, const char *wha
 		return false;
 	if (value_is_name(text))
 		return true;
-	errors_add(check->errors, tree_mark(mapping, "name"), "name: \"%s\" cannot name a %s", text, what);
+	errors_add(check->errors, tree_mark(mapping, "name"), "name: \"%s\" cannot name a %s", text,
+		   what);
 	errors_hint(check->errors, "names are 1 to 31 of a-z 0-9 . _ - and start with a letter");
 	return false;
 }
@@ -114,8 +123,8 @@ void *check_array(struct check *check, size_t count, size_t size)
 static bool is_cpu_model(const char *text)
 {
 	for (const char *c = text; *c; c++)
-		if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
-		      strchr("-_.,=+", *c)))
+		if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+		      (*c >= '0' && *c <= '9') || strchr("-_.,=+", *c)))
 			return false;
 	return *text && *text != '-' && strlen(text) <= 128;
 }
@@ -132,8 +141,8 @@ static void check_machine(struct check *check)
 		return;
 	if (raw->cpus && check_number(check, node, "cpus", raw->cpus, &cpus)) {
 		if (cpus < 1 || cpus > AV_CPU_MAX)
-			errors_add(check->errors, tree_mark(node, "cpus"), "cpus: a machine has 1 to %d physical CPUs",
-				   AV_CPU_MAX);
+			errors_add(check->errors, tree_mark(node, "cpus"),
+				   "cpus: a machine has 1 to %d physical CPUs", AV_CPU_MAX);
 		else
 			set->cpu_count = (unsigned)cpus;
 	}
@@ -144,7 +153,8 @@ static void check_machine(struct check *check)
 		set->memory = 0;
 	}
 	if (raw->cpu && !is_cpu_model(raw->cpu)) {
-		errors_add(check->errors, tree_mark(node, "cpu"), "cpu: \"%s\" is not a CPU model", raw->cpu);
+		errors_add(check->errors, tree_mark(node, "cpu"), "cpu: \"%s\" is not a CPU model",
+			   raw->cpu);
 		errors_hint(check->errors, "for example cortex-a57, or max,pauth-impdef=on");
 		return;
 	}
@@ -188,7 +198,8 @@ static void check_memory(struct check *check)
 	if (needed + shares * (BUDGET_SNAPSHOT_LEAST / BUDGET_PAGE) > available) {
 		needed += shares * (BUDGET_SNAPSHOT_LEAST / BUDGET_PAGE);
 		errors_add(check->errors, tree_mark(machine, "memory"),
-			   "memory: %s is too little for this set: its VMs, snapshots, regions and images and the "
+			   "memory: %s is too little for this set: its VMs, snapshots, regions and "
+			   "images and the "
 			   "hypervisor need %s",
 			   value_size_text(set->memory, have),
 			   value_size_text(memory_needed(needed, check->bundle_size), want));
@@ -221,7 +232,8 @@ static void check_set_name(struct check *check)
 		name[length] = 0;
 	}
 	if (length >= sizeof(name) || !value_is_name(name)) {
-		errors_add(check->errors, check->root->mark, "the set needs a name: the file's own cannot be one");
+		errors_add(check->errors, check->root->mark,
+			   "the set needs a name: the file's own cannot be one");
 		errors_hint(check->errors, "add a line like \"name: demo\"");
 		return;
 	}
@@ -232,9 +244,10 @@ void check_set(struct check *check)
 {
 	uint64_t version = 0;
 
-	if (check_number(check, check->root, "version", check->raw->set->version, &version) && version != 1) {
-		errors_add(check->errors, tree_mark(check->root, "version"), "version: %" PRIu64 " is not known here",
-			   version);
+	if (check_number(check, check->root, "version", check->raw->set->version, &version) &&
+	    version != 1) {
+		errors_add(check->errors, tree_mark(check->root, "version"),
+			   "version: %" PRIu64 " is not known here", version);
 		errors_hint(check->errors, "version: 1");
 	}
 	check_set_name(check);

@@ -13,7 +13,7 @@ struct check {
 	const struct node *root;
 	const char *directory; /* of the YAML file, absolute */
 	struct set_errors *errors;
-	uint64_t bundle_size;  /* what the bundle may take, so far */
+	uint64_t bundle_size; /* what the bundle may take, so far */
 };
 
 /*
@@ -27,14 +27,19 @@ void check_vms(struct check *check);
 void check_regions(struct check *check);
 
 /* Convert the text of key in mapping; false when it is absent (NULL) or wrong, then with an error added. */
-bool check_number(struct check *check, const struct node *mapping, const char *key, const char *text, uint64_t *out);
-bool check_size(struct check *check, const struct node *mapping, const char *key, const char *text, uint64_t *out);
-bool check_duration(struct check *check, const struct node *mapping, const char *key, const char *text, uint64_t *out);
-bool check_bool(struct check *check, const struct node *mapping, const char *key, const char *text, bool *out);
+bool check_number(struct check *check, const struct node *mapping, const char *key,
+		  const char *text, uint64_t *out);
+bool check_size(struct check *check, const struct node *mapping, const char *key, const char *text,
+		uint64_t *out);
+bool check_duration(struct check *check, const struct node *mapping, const char *key,
+		    const char *text, uint64_t *out);
+bool check_bool(struct check *check, const struct node *mapping, const char *key, const char *text,
+		bool *out);
 /* The index of text in choices, or -1 when it is absent or wrong, then with an error added. */
 int check_choice(struct check *check, const struct node *mapping, const char *key, const char *text,
 		 const char *const *choices);
-bool check_name(struct check *check, const struct node *mapping, const char *what, const char *text);
+bool check_name(struct check *check, const struct node *mapping, const char *what,
+		const char *text);
 
 /* malloc()ed copy, or NULL with the error added; of NULL it is NULL. */
 char *check_copy(struct check *check, const char *text);

@@ -107,15 +107,16 @@ static void check_members(struct check *check, struct set_region *region, const 
 	for (const struct node_child *member = members->first; member; member = member->next) {
 		size_t i = 0;
 
-		while (i < check->raw->member_name_count && strcmp(check->raw->member_names[i], member->key))
+		while (i < check->raw->member_name_count &&
+		       strcmp(check->raw->member_names[i], member->key))
 			i++;
 		if (i < check->raw->member_name_count && raw->members)
 			check_member(check, region, members, member, raw->members[i]);
 	}
 }
 
-static void check_field(struct check *check, struct set_region *region, size_t index, const struct node *node,
-			const struct raw_field *raw)
+static void check_field(struct check *check, struct set_region *region, size_t index,
+			const struct node *node, const struct raw_field *raw)
 {
 	struct set_field *field = &region->fields[index];
 	int type = check_choice(check, node, "type", raw->type, schema_field_types);
@@ -124,21 +125,22 @@ static void check_field(struct check *check, struct set_region *region, size_t i
 	if (check_name(check, node, "field", raw->name)) {
 		for (size_t i = 0; i < index; i++)
 			if (region->fields[i].name && !strcmp(region->fields[i].name, raw->name))
-				errors_add(check->errors, tree_mark(node, "name"), "name: two fields are called \"%s\"",
-					   raw->name);
+				errors_add(check->errors, tree_mark(node, "name"),
+					   "name: two fields are called \"%s\"", raw->name);
 		field->name = check_copy(check, raw->name);
 	}
 	if (type < 0)
 		return;
 	field->type = (enum set_field_type)type;
 	if (!field_sizes[type] && !raw->length) {
-		errors_add(check->errors, node->mark, "a field of type %s needs a length", raw->type);
+		errors_add(check->errors, node->mark, "a field of type %s needs a length",
+			   raw->type);
 		errors_hint(check->errors, "length: 64");
 		return;
 	}
 	if (has_length && field_sizes[type] && field->length != field_sizes[type]) {
-		errors_add(check->errors, tree_mark(node, "length"), "length: a %s has %" PRIu64 " bytes", raw->type,
-			   field_sizes[type]);
+		errors_add(check->errors, tree_mark(node, "length"),
+			   "length: a %s has %" PRIu64 " bytes", raw->type, field_sizes[type]);
 		errors_hint(check->errors, "leave it out");
 		return;
 	}
@@ -148,10 +150,12 @@ static void check_field(struct check *check, struct set_region *region, size_t i
 	    (raw->length && !has_length))
 		return;
 	if (!field->length)
-		errors_add(check->errors, tree_mark(node, "length"), "length: a field has at least one byte");
+		errors_add(check->errors, tree_mark(node, "length"),
+			   "length: a field has at least one byte");
 	else if (field->length > region->size || field->at > region->size - field->length)
 		errors_add(check->errors, tree_mark(node, "at"),
-			   "at: the field's %" PRIu64 " bytes at %" PRIu64 " reach beyond the region's %" PRIu64,
+			   "at: the field's %" PRIu64 " bytes at %" PRIu64
+			   " reach beyond the region's %" PRIu64,
 			   field->length, field->at, region->size);
 }
 
@@ -176,23 +180,25 @@ static void check_init(struct check *check, struct set_region *region, const str
 	if (!length)
 		return;
 	if (region->size && length > region->size) {
-		errors_add(check->errors, tree_mark(node, "init"), "init: %zu bytes are more than the region's %" PRIu64,
-			   length, region->size);
+		errors_add(check->errors, tree_mark(node, "init"),
+			   "init: %zu bytes are more than the region's %" PRIu64, length,
+			   region->size);
 		return;
 	}
 	region->init = check_copy(check, raw->init);
 	region->init_size = length;
 }
 
-static void check_region_size(struct check *check, struct set_region *region, const struct node *node,
-			      const char *text)
+static void check_region_size(struct check *check, struct set_region *region,
+			      const struct node *node, const char *text)
 {
 	uint64_t size = 0;
 
 	if (!check_size(check, node, "size", text, &size))
 		return;
 	if (!size || size > REGION_SIZE_MOST) {
-		errors_add(check->errors, tree_mark(node, "size"), "size: a region has 1 byte to 1GiB");
+		errors_add(check->errors, tree_mark(node, "size"),
+			   "size: a region has 1 byte to 1GiB");
 		return;
 	}
 	region->size = (size + 4095) & ~UINT64_C(4095);
@@ -200,7 +206,8 @@ static void check_region_size(struct check *check, struct set_region *region, co
 }
 
 /* RAM of its members that reaches into the region. */
-static void check_against_ram(struct check *check, const struct set_region *region, const struct node *node)
+static void check_against_ram(struct check *check, const struct set_region *region,
+			      const struct node *node)
 {
 	for (size_t i = 0; i < region->member_count; i++) {
 		const struct set_vm *vm = &check->set->vms[region->members[i].vm];
@@ -208,35 +215,42 @@ static void check_against_ram(struct check *check, const struct set_region *regi
 		if (!overlap(region->address, window_up(region->size), vm->ram_base, vm->ram_size))
 			continue;
 		errors_add(check->errors, tree_mark(node, "address"),
-			   "region \"%s\" 0x%" PRIx64 "-0x%" PRIx64 " lies in the RAM of \"%s\" 0x%" PRIx64 "-0x%" PRIx64
+			   "region \"%s\" 0x%" PRIx64 "-0x%" PRIx64
+			   " lies in the RAM of \"%s\" 0x%" PRIx64 "-0x%" PRIx64
 			   " (line %u, column %u)",
-			   region->name ? region->name : "?", region->address, region->address + region->size - 1, vm->name,
-			   vm->ram_base, vm->ram_base + vm->ram_size - 1, vm->mark.line, vm->mark.column);
-		errors_hint(check->errors, "leave out address: and avctl puts it above the RAM of its members, or give \"%s\" less memory",
+			   region->name ? region->name : "?", region->address,
+			   region->address + region->size - 1, vm->name, vm->ram_base,
+			   vm->ram_base + vm->ram_size - 1, vm->mark.line, vm->mark.column);
+		errors_hint(check->errors,
+			    "leave out address: and avctl puts it above the RAM of its members, or "
+			    "give \"%s\" less memory",
 			    vm->name);
 	}
 }
 
-static void check_address(struct check *check, struct set_region *region, const struct node *node, const char *text)
+static void check_address(struct check *check, struct set_region *region, const struct node *node,
+			  const char *text)
 {
 	uint64_t address = 0;
 
 	if (!check_size(check, node, "address", text, &address))
 		return;
 	if (address % CHECK_2M) {
-		errors_add(check->errors, tree_mark(node, "address"), "address: 0x%" PRIx64 " is not a multiple of 2MiB",
-			   address);
+		errors_add(check->errors, tree_mark(node, "address"),
+			   "address: 0x%" PRIx64 " is not a multiple of 2MiB", address);
 		errors_hint(check->errors, "address: 0x%" PRIx64, address / CHECK_2M * CHECK_2M);
 		return;
 	}
 	if (address < AV_RAM_PA) {
-		errors_add(check->errors, tree_mark(node, "address"), "address: below 0x%x are devices", AV_RAM_PA);
-		errors_hint(check->errors, "address: 0x%" PRIx64 ", or leave it out", CHECK_SHM_FIRST);
+		errors_add(check->errors, tree_mark(node, "address"),
+			   "address: below 0x%x are devices", AV_RAM_PA);
+		errors_hint(check->errors, "address: 0x%" PRIx64 ", or leave it out",
+			    CHECK_SHM_FIRST);
 		return;
 	}
 	if (address > CHECK_IPA_LIMIT - window_up(REGION_SIZE_MOST)) {
-		errors_add(check->errors, tree_mark(node, "address"), "address: 0x%" PRIx64 " is beyond what a VM can reach",
-			   address);
+		errors_add(check->errors, tree_mark(node, "address"),
+			   "address: 0x%" PRIx64 " is beyond what a VM can reach", address);
 		return;
 	}
 	region->address = address;
@@ -251,15 +265,20 @@ static void check_overlaps(struct check *check, size_t index, const struct node 
 		const struct set_region *other = &check->set->regions[i];
 
 		if (!region->address || !other->address || !share_a_vm(region, other) ||
-		    !overlap(region->address, window_up(region->size), other->address, window_up(other->size)))
+		    !overlap(region->address, window_up(region->size), other->address,
+			     window_up(other->size)))
 			continue;
 		errors_add(check->errors, tree_mark(node, "address"),
-			   "region \"%s\" 0x%" PRIx64 "-0x%" PRIx64 " overlaps region \"%s\" 0x%" PRIx64 "-0x%" PRIx64
+			   "region \"%s\" 0x%" PRIx64 "-0x%" PRIx64
+			   " overlaps region \"%s\" 0x%" PRIx64 "-0x%" PRIx64
 			   " (line %u, column %u)",
-			   region->name ? region->name : "?", region->address, region->address + region->size - 1,
-			   other->name ? other->name : "?", other->address, other->address + other->size - 1,
-			   other->mark.line, other->mark.column);
-		errors_hint(check->errors, "address: 0x%" PRIx64 " is free of it, or leave it out: avctl finds one",
+			   region->name ? region->name : "?", region->address,
+			   region->address + region->size - 1, other->name ? other->name : "?",
+			   other->address, other->address + other->size - 1, other->mark.line,
+			   other->mark.column);
+		errors_hint(check->errors,
+			    "address: 0x%" PRIx64
+			    " is free of it, or leave it out: avctl finds one",
 			    window_up(other->address + other->size));
 	}
 }
@@ -282,15 +301,16 @@ static void find_address(struct check *check, struct set_region *region, const s
 		for (size_t i = 0; i < set->region_count; i++) {
 			const struct set_region *other = &set->regions[i];
 
-			if (!other->address || !overlap(address, window_up(region->size), other->address,
-							window_up(other->size)))
+			if (!other->address || !overlap(address, window_up(region->size),
+							other->address, window_up(other->size)))
 				continue;
 			address = window_up(other->address + other->size);
 			moved = true;
 		}
 	}
 	if (address + window_up(region->size) > CHECK_IPA_LIMIT) {
-		errors_add(check->errors, node->mark, "there is no free address for the region above its members' RAM");
+		errors_add(check->errors, node->mark,
+			   "there is no free address for the region above its members' RAM");
 		return;
 	}
 	region->address = address;
@@ -305,11 +325,14 @@ static void check_region(struct check *check, size_t index)
 	region->mark = node->mark;
 	if (check_name(check, node, "region", raw->name)) {
 		for (size_t i = 0; i < index; i++) {
-			if (!check->set->regions[i].name || strcmp(check->set->regions[i].name, raw->name))
+			if (!check->set->regions[i].name ||
+			    strcmp(check->set->regions[i].name, raw->name))
 				continue;
-			errors_add(check->errors, tree_mark(node, "name"), "name: two regions are called \"%s\"", raw->name);
+			errors_add(check->errors, tree_mark(node, "name"),
+				   "name: two regions are called \"%s\"", raw->name);
 			errors_hint(check->errors, "the other one is at line %u, column %u",
-				    check->set->regions[i].mark.line, check->set->regions[i].mark.column);
+				    check->set->regions[i].mark.line,
+				    check->set->regions[i].mark.column);
 			break;
 		}
 		region->name = check_copy(check, raw->name);
@@ -332,7 +355,8 @@ void check_regions(struct check *check)
 		return;
 	check->set->region_count = count;
 	if (count > AV_REGION_MAX)
-		errors_add(check->errors, list->mark, "shm: %zu regions are too many: at most %d", count, AV_REGION_MAX);
+		errors_add(check->errors, list->mark, "shm: %zu regions are too many: at most %d",
+			   count, AV_REGION_MAX);
 	for (size_t i = 0; i < count && !errors_is_out_of_memory(check->errors); i++)
 		check_region(check, i);
 	for (size_t i = 0; i < count && !errors_is_out_of_memory(check->errors); i++)

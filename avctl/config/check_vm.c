@@ -21,34 +21,39 @@
 #define SLICE_MOST UINT64_C(1000000000)
 #define VCPUS_NOW 1 /* what this version runs */
 
-static const char *const kinds[] = {"elf", "linux", "flat", NULL}; /* in the order of enum set_image_kind */
+static const char *const kinds[] = {"elf", "linux", "flat",
+				    NULL}; /* in the order of enum set_image_kind */
 static const char *const clocks[] = {"continue", "follow", NULL};
 static const char *const starts[] = {"running", "paused", NULL};
 static const char *const policies[] = {"evict-oldest", "refuse", NULL};
 
-static void check_vm_name(struct check *check, size_t index, const struct node *node, const char *name)
+static void check_vm_name(struct check *check, size_t index, const struct node *node,
+			  const char *name)
 {
 	const struct set *set = check->set;
 
 	if (!check_name(check, node, "VM", name))
 		return;
 	if (!strcmp(name, "control")) {
-		errors_add(check->errors, tree_mark(node, "name"), "name: \"control\" is the control VM's, which avctl adds");
+		errors_add(check->errors, tree_mark(node, "name"),
+			   "name: \"control\" is the control VM's, which avctl adds");
 		errors_hint(check->errors, "choose another name");
 		return;
 	}
 	for (size_t i = 0; i < index; i++) {
 		if (!set->vms[i].name || strcmp(set->vms[i].name, name))
 			continue;
-		errors_add(check->errors, tree_mark(node, "name"), "name: two VMs are called \"%s\"", name);
-		errors_hint(check->errors, "the other one is at line %u, column %u", set->vms[i].mark.line,
-			    set->vms[i].mark.column);
+		errors_add(check->errors, tree_mark(node, "name"),
+			   "name: two VMs are called \"%s\"", name);
+		errors_hint(check->errors, "the other one is at line %u, column %u",
+			    set->vms[i].mark.line, set->vms[i].mark.column);
 		return;
 	}
 	check->set->vms[index].name = check_copy(check, name);
 }
 
-static void check_vm_memory(struct check *check, size_t index, const struct node *node, const char *text)
+static void check_vm_memory(struct check *check, size_t index, const struct node *node,
+			    const char *text)
 {
 	struct set_vm *vm = &check->set->vms[index];
 	uint64_t size = 0;
@@ -60,35 +65,43 @@ static void check_vm_memory(struct check *check, size_t index, const struct node
 		vm->ram_size = size;
 		return;
 	}
-	errors_add(check->errors, tree_mark(node, "memory"), "memory: a VM's RAM is a multiple of 2MiB, at most 63GiB");
+	errors_add(check->errors, tree_mark(node, "memory"),
+		   "memory: a VM's RAM is a multiple of 2MiB, at most 63GiB");
 	if (size && size < CHECK_IPA_LIMIT - vm->ram_base - CHECK_2M) {
 		char down[VALUE_SIZE_TEXT], up[VALUE_SIZE_TEXT];
 
 		errors_hint(check->errors, "memory: %s%s%s",
-			    size > CHECK_2M ? value_size_text(size / CHECK_2M * CHECK_2M, down) : "",
+			    size > CHECK_2M ? value_size_text(size / CHECK_2M * CHECK_2M, down)
+					    : "",
 			    size > CHECK_2M ? " or " : "",
 			    value_size_text((size / CHECK_2M + 1) * CHECK_2M, up));
 	}
 }
 
-static void check_vm_cpu(struct check *check, struct set_vm *vm, const struct node *value, unsigned at)
+static void check_vm_cpu(struct check *check, struct set_vm *vm, const struct node *value,
+			 unsigned at)
 {
 	uint64_t cpu = 0;
 	const char *wrong = value_number(value->text, &cpu);
 
 	if (wrong) {
-		errors_add(check->errors, value->mark, "cpu: \"%s\" is not a number: %s", value->text, wrong);
-		errors_hint(check->errors, "the machine's CPUs are 0 to %u", check->set->cpu_count - 1);
+		errors_add(check->errors, value->mark, "cpu: \"%s\" is not a number: %s",
+			   value->text, wrong);
+		errors_hint(check->errors, "the machine's CPUs are 0 to %u",
+			    check->set->cpu_count - 1);
 	} else if (cpu >= check->set->cpu_count) {
-		errors_add(check->errors, value->mark, "cpu: there is no physical CPU %" PRIu64 ": machine.cpus is %u", cpu,
+		errors_add(check->errors, value->mark,
+			   "cpu: there is no physical CPU %" PRIu64 ": machine.cpus is %u", cpu,
 			   check->set->cpu_count);
-		errors_hint(check->errors, "the machine's CPUs are 0 to %u", check->set->cpu_count - 1);
+		errors_hint(check->errors, "the machine's CPUs are 0 to %u",
+			    check->set->cpu_count - 1);
 	} else {
 		vm->vcpu_cpu[at] = (int)cpu;
 	}
 }
 
-static void check_vm_cpus(struct check *check, struct set_vm *vm, const struct node *node, const struct raw_vm *raw)
+static void check_vm_cpus(struct check *check, struct set_vm *vm, const struct node *node,
+			  const struct raw_vm *raw)
 {
 	const struct node *cpu = tree_get(node, "cpu");
 	uint64_t cpus = 1;
@@ -99,7 +112,8 @@ static void check_vm_cpus(struct check *check, struct set_vm *vm, const struct n
 		vm->vcpu_cpu[i] = -1;
 	if (check_number(check, node, "cpus", raw->cpus, &cpus) && (cpus < 1 || cpus > VCPUS_NOW)) {
 		errors_add(check->errors, tree_mark(node, "cpus"),
-			   "cpus: %" PRIu64 " is not possible: this version runs %d vCPU per VM", cpus, VCPUS_NOW);
+			   "cpus: %" PRIu64 " is not possible: this version runs %d vCPU per VM",
+			   cpus, VCPUS_NOW);
 		errors_hint(check->errors, "cpus: 1");
 	}
 	if (!cpu)
@@ -114,7 +128,8 @@ static void check_vm_cpus(struct check *check, struct set_vm *vm, const struct n
 		at++;
 	}
 	if (at != vm->vcpu_count && (!raw->cpus || cpus == vm->vcpu_count)) {
-		errors_add(check->errors, cpu->mark, "cpu: %u physical CPUs for %u vCPU", at, vm->vcpu_count);
+		errors_add(check->errors, cpu->mark, "cpu: %u physical CPUs for %u vCPU", at,
+			   vm->vcpu_count);
 		errors_hint(check->errors, "give one for each vCPU");
 	}
 }
@@ -128,7 +143,8 @@ static char *absolute_path(struct check *check, const char *name)
 	if (path && *name == '/')
 		strcpy(path, name);
 	else if (path)
-		snprintf(path, size, "%s/%s", strcmp(check->directory, "/") ? check->directory : "", name);
+		snprintf(path, size, "%s/%s", strcmp(check->directory, "/") ? check->directory : "",
+			 name);
 	return path;
 }
 
@@ -141,13 +157,16 @@ static void tidy_path(char *path)
 		strcpy(path, real);
 }
 
-static void check_addresses(struct check *check, struct set_vm *vm, const struct node *node, const struct raw_vm *raw)
+static void check_addresses(struct check *check, struct set_vm *vm, const struct node *node,
+			    const struct raw_vm *raw)
 {
 	vm->has_load = check_size(check, node, "load", raw->load, &vm->load);
 	vm->has_entry = check_size(check, node, "entry", raw->entry, &vm->entry);
-	vm->has_dtb_address = check_size(check, node, "dtb-address", raw->dtb_address, &vm->dtb_address);
+	vm->has_dtb_address =
+		check_size(check, node, "dtb-address", raw->dtb_address, &vm->dtb_address);
 	if (vm->has_dtb_address && vm->dtb_address % BUDGET_PAGE) {
-		errors_add(check->errors, tree_mark(node, "dtb-address"), "dtb-address: it is a multiple of 4KiB");
+		errors_add(check->errors, tree_mark(node, "dtb-address"),
+			   "dtb-address: it is a multiple of 4KiB");
 		vm->has_dtb_address = false;
 	}
 	if (vm->has_load && vm->load % 4) {
@@ -167,7 +186,8 @@ static bool is_counted(const struct check *check, size_t index, const char *path
 	for (size_t i = 0; i < index; i++) {
 		const struct set_vm *other = &check->set->vms[i];
 
-		if ((other->image && !strcmp(other->image, path) && other->load == check->set->vms[index].load &&
+		if ((other->image && !strcmp(other->image, path) &&
+		     other->load == check->set->vms[index].load &&
 		     other->image_kind == check->set->vms[index].image_kind) ||
 		    (other->initrd && !strcmp(other->initrd, path)))
 			return true;
@@ -175,17 +195,19 @@ static bool is_counted(const struct check *check, size_t index, const char *path
 	return false;
 }
 
-static void report_file(struct check *check, const struct node *node, const char *key, const char *path,
-			const struct image_error *error)
+static void report_file(struct check *check, const struct node *node, const char *key,
+			const char *path, const struct image_error *error)
 {
 	errors_add(check->errors, tree_mark(node, key), "%s: %s: %s", key, path, error->message);
 	if (error->hint[0])
 		errors_hint(check->errors, "%s", error->hint);
 	else if (access(path, F_OK))
-		errors_hint(check->errors, "paths are relative to the set's own file; has it been built?");
+		errors_hint(check->errors,
+			    "paths are relative to the set's own file; has it been built?");
 }
 
-static bool check_initrd(struct check *check, size_t index, const struct node *node, const char *name, uint64_t *size)
+static bool check_initrd(struct check *check, size_t index, const struct node *node,
+			 const char *name, uint64_t *size)
 {
 	struct set_vm *vm = &check->set->vms[index];
 	struct image_error error;
@@ -209,11 +231,12 @@ static bool check_initrd(struct check *check, size_t index, const struct node *n
 	return false;
 }
 
-static bool check_image(struct check *check, size_t index, const struct node *node, const struct raw_vm *raw,
-			struct image *image)
+static bool check_image(struct check *check, size_t index, const struct node *node,
+			const struct raw_vm *raw, struct image *image)
 {
 	struct set_vm *vm = &check->set->vms[index];
-	struct image_options options = {.ram_base = vm->ram_base, .load = vm->load, .has_load = vm->has_load};
+	struct image_options options = {
+		.ram_base = vm->ram_base, .load = vm->load, .has_load = vm->has_load};
 	struct image_error error;
 	uint64_t size;
 	int kind = check_choice(check, node, "format", raw->format, kinds);
@@ -232,13 +255,15 @@ static bool check_image(struct check *check, size_t index, const struct node *no
 	}
 	vm->image_kind = image->kind;
 	if (vm->has_load && image->kind != SET_IMAGE_FLAT) {
-		errors_add(check->errors, tree_mark(node, "load"), "load: only a flat image has it; this one says itself where it goes");
+		errors_add(check->errors, tree_mark(node, "load"),
+			   "load: only a flat image has it; this one says itself where it goes");
 		errors_hint(check->errors, "take it out, or say \"format: flat\"");
 	}
 	return true;
 }
 
-static void check_files(struct check *check, size_t index, const struct node *node, const struct raw_vm *raw)
+static void check_files(struct check *check, size_t index, const struct node *node,
+			const struct raw_vm *raw)
 {
 	struct set_vm *vm = &check->set->vms[index];
 	struct placement place;
@@ -257,11 +282,14 @@ static void check_files(struct check *check, size_t index, const struct node *no
 		check->bundle_size += page_up(initrd_size);
 	check->bundle_size += PLACE_DTB_ROOM;
 	if (good && vm->ram_size && !place_vm(vm, &image, initrd_size, &place, &error)) {
-		errors_add(check->errors, tree_mark(node, "image"), "image: %s: %s", vm->image, error.message);
+		errors_add(check->errors, tree_mark(node, "image"), "image: %s: %s", vm->image,
+			   error.message);
 		if (strstr(error.message, "memory is too small"))
-			errors_hint(check->errors, "give \"%s\" more memory", vm->name ? vm->name : "it");
+			errors_hint(check->errors, "give \"%s\" more memory",
+				    vm->name ? vm->name : "it");
 		else
-			errors_hint(check->errors, "see load:, entry:, dtb-address: and dtb: of this VM");
+			errors_hint(check->errors,
+				    "see load:, entry:, dtb-address: and dtb: of this VM");
 	}
 }
 
@@ -276,12 +304,14 @@ static void check_snapshots(struct check *check, struct set_vm *vm, const struct
 		return;
 	if (check_number(check, node, "keep", raw->keep, &keep)) {
 		if (keep > UINT32_MAX)
-			errors_add(check->errors, tree_mark(node, "keep"), "keep: at most 4294967295 snapshots");
+			errors_add(check->errors, tree_mark(node, "keep"),
+				   "keep: at most 4294967295 snapshots");
 		vm->snapshot_keep = (unsigned)keep;
 	}
 	if (check_size(check, node, "memory", raw->memory, &vm->snapshot_memory)) {
 		if (vm->snapshot_memory > CHECK_IPA_LIMIT) {
-			errors_add(check->errors, tree_mark(node, "memory"), "memory: more than any machine has");
+			errors_add(check->errors, tree_mark(node, "memory"),
+				   "memory: more than any machine has");
 			vm->snapshot_memory = 0;
 		}
 		vm->snapshot_memory = page_up(vm->snapshot_memory);
@@ -308,9 +338,11 @@ static void check_vm(struct check *check, size_t index)
 	vm->start_paused = check_choice(check, node, "start", raw->start, starts) == 1;
 	if (check_duration(check, node, "slice", raw->slice, &vm->slice_ns) &&
 	    (vm->slice_ns < SLICE_LEAST || vm->slice_ns > SLICE_MOST))
-		errors_add(check->errors, tree_mark(node, "slice"), "slice: a time slice is 100us to 1s");
+		errors_add(check->errors, tree_mark(node, "slice"),
+			   "slice: a time slice is 100us to 1s");
 	if (raw->bootargs && strlen(raw->bootargs) > BOOTARGS_MAX)
-		errors_add(check->errors, tree_mark(node, "bootargs"), "bootargs: at most %d bytes", BOOTARGS_MAX);
+		errors_add(check->errors, tree_mark(node, "bootargs"), "bootargs: at most %d bytes",
+			   BOOTARGS_MAX);
 	vm->bootargs = check_copy(check, raw->bootargs);
 }
 
@@ -328,7 +360,8 @@ void check_vms(struct check *check)
 		errors_hint(check->errors, "add one: - {name: vm1, image: vm1.elf, memory: 64MiB}");
 	}
 	if (count > AV_VM_MAX - 1) {
-		errors_add(check->errors, list->mark, "vms: %zu VMs are too many: at most %d", count, AV_VM_MAX - 1);
+		errors_add(check->errors, list->mark, "vms: %zu VMs are too many: at most %d",
+			   count, AV_VM_MAX - 1);
 		errors_hint(check->errors, "the control VM, which avctl adds, is one more");
 	}
 	for (size_t i = 0; i < count && !errors_is_out_of_memory(check->errors); i++)

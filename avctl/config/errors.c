@@ -12,7 +12,8 @@
 #define TEXT_MAX 600
 
 static char out_of_memory_text[] = "out of memory";
-static struct set_error out_of_memory_error = {.mark = {0, 0}, .message = out_of_memory_text, .hint = NULL};
+static struct set_error out_of_memory_error = {
+	.mark = {0, 0}, .message = out_of_memory_text, .hint = NULL};
 
 /*
  * Text may quote the file: make it fit a terminal. Control characters become '?', what is very long is cut.
@@ -230,8 +231,8 @@ void set_errors_print(const struct set_errors *errors, void *stream)
 		const char *line;
 
 		if (error->mark.line)
-			fprintf(stream, "%s:%u:%u: error: %s\n", path, error->mark.line, error->mark.column,
-				error->message);
+			fprintf(stream, "%s:%u:%u: error: %s\n", path, error->mark.line,
+				error->mark.column, error->message);
 		else
 			fprintf(stream, "%s: error: %s\n", path, error->message);
 		line = source_line(errors, error->mark.line, &length);

@@ -10,7 +10,8 @@ void errors_add(struct set_errors *errors, struct set_mark mark, const char *for
 	__attribute__((format(printf, 3, 4)));
 
 /* Give the error that was added last a hint. */
-void errors_hint(struct set_errors *errors, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void errors_hint(struct set_errors *errors, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* Replace all errors by "out of memory". */
 void errors_out_of_memory(struct set_errors *errors);

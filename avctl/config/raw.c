@@ -48,23 +48,26 @@ static const cyaml_schema_field_t *make_fields(struct arena *arena, const struct
 					       const cyaml_schema_value_t *rights);
 
 /* Turn one key of the table into libcyaml's form. False without memory. */
-static bool make_field(struct arena *arena, const struct schema_key *key, const cyaml_schema_value_t *rights,
-		       cyaml_schema_field_t *field)
+static bool make_field(struct arena *arena, const struct schema_key *key,
+		       const cyaml_schema_value_t *rights, cyaml_schema_field_t *field)
 {
-	const enum cyaml_flag optional_pointer = (enum cyaml_flag)(CYAML_FLAG_OPTIONAL | CYAML_FLAG_POINTER);
+	const enum cyaml_flag optional_pointer =
+		(enum cyaml_flag)(CYAML_FLAG_OPTIONAL | CYAML_FLAG_POINTER);
 	cyaml_schema_value_t *entry;
 
 	field->key = key->key;
 	field->data_offset = (uint32_t)key->offset;
 	switch (key->kind) {
 	case SCHEMA_CPUS:
-		field->value = (cyaml_schema_value_t){.type = CYAML_IGNORE, .flags = CYAML_FLAG_OPTIONAL};
+		field->value =
+			(cyaml_schema_value_t){.type = CYAML_IGNORE, .flags = CYAML_FLAG_OPTIONAL};
 		return true;
 	case SCHEMA_RIGHTS:
 		field->value = *rights;
 		return true;
 	case SCHEMA_MAPPING:
-		field->value = (cyaml_schema_value_t){.type = CYAML_MAPPING, .flags = optional_pointer,
+		field->value = (cyaml_schema_value_t){.type = CYAML_MAPPING,
+						      .flags = optional_pointer,
 						      .data_size = (uint32_t)key->map->size};
 		field->value.mapping.fields = make_fields(arena, key->map, rights);
 		return field->value.mapping.fields;
@@ -72,19 +75,21 @@ static bool make_field(struct arena *arena, const struct schema_key *key, const 
 		entry = arena_alloc(arena, sizeof(*entry));
 		if (!entry)
 			return false;
-		*entry = (cyaml_schema_value_t){.type = CYAML_MAPPING, .flags = CYAML_FLAG_DEFAULT,
+		*entry = (cyaml_schema_value_t){.type = CYAML_MAPPING,
+						.flags = CYAML_FLAG_DEFAULT,
 						.data_size = (uint32_t)key->map->size};
 		entry->mapping.fields = make_fields(arena, key->map, rights);
 		field->count_offset = (uint32_t)key->count_offset;
 		field->count_size = sizeof(uint64_t);
-		field->value = (cyaml_schema_value_t){.type = CYAML_SEQUENCE, .flags = optional_pointer,
+		field->value = (cyaml_schema_value_t){.type = CYAML_SEQUENCE,
+						      .flags = optional_pointer,
 						      .data_size = (uint32_t)key->map->size};
 		field->value.sequence.entry = entry;
 		field->value.sequence.max = CYAML_UNLIMITED;
 		return entry->mapping.fields;
 	default:
-		field->value = (cyaml_schema_value_t){.type = CYAML_STRING, .flags = optional_pointer,
-						      .data_size = sizeof(char)};
+		field->value = (cyaml_schema_value_t){
+			.type = CYAML_STRING, .flags = optional_pointer, .data_size = sizeof(char)};
 		field->value.string.max = CYAML_UNLIMITED;
 		return true;
 	}
@@ -107,7 +112,8 @@ static bool collect_members(struct raw *raw, struct arena *arena, const struct n
 	const struct node *regions = tree_get(root, "shm");
 	size_t most = 0;
 
-	for (const struct node_child *region = regions ? regions->first : NULL; region; region = region->next) {
+	for (const struct node_child *region = regions ? regions->first : NULL; region;
+	     region = region->next) {
 		const struct node *members = tree_get(region->node, "members");
 
 		most += members ? members->count : 0;
@@ -115,13 +121,16 @@ static bool collect_members(struct raw *raw, struct arena *arena, const struct n
 	raw->member_names = arena_alloc(arena, (most + 1) * sizeof(*raw->member_names));
 	if (!raw->member_names)
 		return false;
-	for (const struct node_child *region = regions ? regions->first : NULL; region; region = region->next) {
+	for (const struct node_child *region = regions ? regions->first : NULL; region;
+	     region = region->next) {
 		const struct node *members = tree_get(region->node, "members");
 
-		for (const struct node_child *member = members ? members->first : NULL; member; member = member->next) {
+		for (const struct node_child *member = members ? members->first : NULL; member;
+		     member = member->next) {
 			size_t i = 0;
 
-			while (i < raw->member_name_count && strcmp(raw->member_names[i], member->key))
+			while (i < raw->member_name_count &&
+			       strcmp(raw->member_names[i], member->key))
 				i++;
 			if (i == raw->member_name_count)
 				raw->member_names[raw->member_name_count++] = member->key;
@@ -133,17 +142,19 @@ static bool collect_members(struct raw *raw, struct arena *arena, const struct n
 static const cyaml_schema_value_t *make_schema(struct raw *raw, struct arena *arena)
 {
 	cyaml_schema_value_t *root = arena_alloc(arena, sizeof(*root));
-	cyaml_schema_field_t *rights = arena_alloc(arena, (raw->member_name_count + 1) * sizeof(*rights));
-	cyaml_schema_value_t members = {.type = CYAML_MAPPING,
-					.flags = (enum cyaml_flag)(CYAML_FLAG_OPTIONAL | CYAML_FLAG_POINTER)};
+	cyaml_schema_field_t *rights =
+		arena_alloc(arena, (raw->member_name_count + 1) * sizeof(*rights));
+	cyaml_schema_value_t members = {
+		.type = CYAML_MAPPING,
+		.flags = (enum cyaml_flag)(CYAML_FLAG_OPTIONAL | CYAML_FLAG_POINTER)};
 
 	if (!root || !rights)
 		return NULL;
 	for (size_t i = 0; i < raw->member_name_count; i++) {
 		rights[i].key = raw->member_names[i];
 		rights[i].data_offset = (uint32_t)(i * sizeof(char *));
-		rights[i].value = (cyaml_schema_value_t){.type = CYAML_STRING, .flags = members.flags,
-							 .data_size = sizeof(char)};
+		rights[i].value = (cyaml_schema_value_t){
+			.type = CYAML_STRING, .flags = members.flags, .data_size = sizeof(char)};
 		rights[i].value.string.max = CYAML_UNLIMITED;
 	}
 	members.data_size = (uint32_t)((raw->member_name_count + 1) * sizeof(char *));
@@ -155,8 +166,8 @@ static const cyaml_schema_value_t *make_schema(struct raw *raw, struct arena *ar
 	return root->mapping.fields ? root : NULL;
 }
 
-bool raw_load(struct raw *raw, struct arena *arena, const struct node *root, const char *yaml, size_t size,
-	      struct set_errors *errors)
+bool raw_load(struct raw *raw, struct arena *arena, const struct node *root, const char *yaml,
+	      size_t size, struct set_errors *errors)
 {
 	struct refusal refusal = {""};
 	cyaml_config_t config;
@@ -167,15 +178,18 @@ bool raw_load(struct raw *raw, struct arena *arena, const struct node *root, con
 		errors_out_of_memory(errors);
 		return false;
 	}
-	status = cyaml_load_data((const uint8_t *)yaml, size, configure(&config, &refusal), raw->schema, &data, NULL);
+	status = cyaml_load_data((const uint8_t *)yaml, size, configure(&config, &refusal),
+				 raw->schema, &data, NULL);
 	raw->set = data;
 	if (status == CYAML_OK && data)
 		return true;
 	/* libyaml has read this text once already (or tree_write() made it): now it can only lack memory. */
-	if (status == CYAML_ERR_OOM || status == CYAML_ERR_LIBYAML_PARSER_INIT || status == CYAML_ERR_LIBYAML_PARSER)
+	if (status == CYAML_ERR_OOM || status == CYAML_ERR_LIBYAML_PARSER_INIT ||
+	    status == CYAML_ERR_LIBYAML_PARSER)
 		errors_out_of_memory(errors);
 	else
-		errors_add(errors, root->mark, "libcyaml refuses the file: %s (%s)", cyaml_strerror(status),
+		errors_add(errors, root->mark, "libcyaml refuses the file: %s (%s)",
+			   cyaml_strerror(status),
 			   refusal.text[0] ? refusal.text : "no reason given");
 	return false;
 }

@@ -16,8 +16,8 @@ struct raw_snapshots {
 };
 
 struct raw_vm {
-	char *name, *image, *format, *initrd, *bootargs, *memory, *cpus, *load, *entry, *dtb_address, *dtb, *clock,
-		*start, *slice;
+	char *name, *image, *format, *initrd, *bootargs, *memory, *cpus, *load, *entry,
+		*dtb_address, *dtb, *clock, *start, *slice;
 	struct raw_snapshots *snapshots;
 };
 
@@ -52,6 +52,6 @@ struct raw {
  * Load the bytes with libcyaml. root is their tree, already checked by schema_check(); it says which members exist.
  * False with an error added when libcyaml refuses them all the same.
  */
-bool raw_load(struct raw *raw, struct arena *arena, const struct node *root, const char *yaml, size_t size,
-	      struct set_errors *errors);
+bool raw_load(struct raw *raw, struct arena *arena, const struct node *root, const char *yaml,
+	      size_t size, struct set_errors *errors);
 void raw_free(struct raw *raw);

@@ -7,32 +7,42 @@
 #include "raw.h"
 #include "value.h"
 
-#define TEXT(structure, member, name, kind_, required_, help_)                                       \
-	{.key = (name), .kind = (kind_), .required = (required_), .offset = offsetof(structure, member), \
-	 .help = (help_)}
-#define CHOICE(structure, member, name, choices_, help_)                                             \
-	{.key = (name), .kind = SCHEMA_CHOICE, .offset = offsetof(structure, member), .choices = (choices_), \
-	 .help = (help_)}
-#define MAP(keys_, structure, what_) {.what = (what_), .keys = (keys_), .key_count = sizeof(keys_) / sizeof((keys_)[0]), \
-				      .size = sizeof(structure)}
+#define TEXT(structure, member, name, kind_, required_, help_)           \
+	{                                                                \
+		.key = (name), .kind = (kind_), .required = (required_), \
+		.offset = offsetof(structure, member), .help = (help_)   \
+	}
+#define CHOICE(structure, member, name, choices_, help_)                                     \
+	{                                                                                    \
+		.key = (name), .kind = SCHEMA_CHOICE, .offset = offsetof(structure, member), \
+		.choices = (choices_), .help = (help_)                                       \
+	}
+#define MAP(keys_, structure, what_)                                                               \
+	{                                                                                          \
+		.what = (what_), .keys = (keys_), .key_count = sizeof(keys_) / sizeof((keys_)[0]), \
+		.size = sizeof(structure)                                                          \
+	}
 
 static const char *const formats[] = {"elf", "linux", "flat", NULL};
 static const char *const clocks[] = {"continue", "follow", NULL};
 static const char *const starts[] = {"running", "paused", NULL};
 static const char *const when_full[] = {"evict-oldest", "refuse", NULL};
-const char *const schema_field_types[] = {"u8",	 "u16", "u32", "u64", "i8",	"i16",
-					  "i32", "i64", "f32", "f64", "string", "bytes", NULL};
+const char *const schema_field_types[] = {"u8",  "u16", "u32", "u64",    "i8",    "i16", "i32",
+					  "i64", "f32", "f64", "string", "bytes", NULL};
 
 static const struct schema_key machine_keys[] = {
-	TEXT(struct raw_machine, cpus, "cpus", SCHEMA_NUMBER, false, "Physical CPUs of the machine, 1 to 8 (default 1)."),
+	TEXT(struct raw_machine, cpus, "cpus", SCHEMA_NUMBER, false,
+	     "Physical CPUs of the machine, 1 to 8 (default 1)."),
 	TEXT(struct raw_machine, memory, "memory", SCHEMA_SIZE, true,
 	     "RAM of the machine: all VMs, snapshots, regions and the hypervisor live in it."),
-	TEXT(struct raw_machine, cpu, "cpu", SCHEMA_TEXT, false, "QEMU's CPU model (default cortex-a57)."),
+	TEXT(struct raw_machine, cpu, "cpu", SCHEMA_TEXT, false,
+	     "QEMU's CPU model (default cortex-a57)."),
 };
 static const struct schema_map machine_map = MAP(machine_keys, struct raw_machine, "machine");
 
 static const struct schema_key snapshot_keys[] = {
-	TEXT(struct raw_snapshots, keep, "keep", SCHEMA_NUMBER, false, "At most so many snapshots (0: as memory allows)."),
+	TEXT(struct raw_snapshots, keep, "keep", SCHEMA_NUMBER, false,
+	     "At most so many snapshots (0: as memory allows)."),
 	TEXT(struct raw_snapshots, memory, "memory", SCHEMA_SIZE, false,
 	     "Memory for snapshots (default: an equal share of what is left)."),
 	CHOICE(struct raw_snapshots, when_full, "when-full", when_full,
@@ -45,19 +55,31 @@ static const struct schema_key vm_keys[] = {
 	TEXT(struct raw_vm, image, "image", SCHEMA_TEXT, true,
 	     "An ELF64 program, a Linux Image or a flat binary, relative to this file."),
 	CHOICE(struct raw_vm, format, "format", formats, "What the image is (default: found out)."),
-	TEXT(struct raw_vm, initrd, "initrd", SCHEMA_TEXT, false, "Initial RAM disk, relative to this file."),
+	TEXT(struct raw_vm, initrd, "initrd", SCHEMA_TEXT, false,
+	     "Initial RAM disk, relative to this file."),
 	TEXT(struct raw_vm, bootargs, "bootargs", SCHEMA_TEXT, false, "Kernel command line."),
 	TEXT(struct raw_vm, memory, "memory", SCHEMA_SIZE, true, "RAM, a multiple of 2MiB."),
 	TEXT(struct raw_vm, cpus, "cpus", SCHEMA_NUMBER, false, "Virtual CPUs (this version: 1)."),
-	{.key = "cpu", .kind = SCHEMA_CPUS, .help = "Physical CPU of each virtual CPU: a number or a list (default: balanced)."},
-	TEXT(struct raw_vm, load, "load", SCHEMA_SIZE, false, "Flat image: load address (default RAM + 0x80000)."),
-	TEXT(struct raw_vm, entry, "entry", SCHEMA_SIZE, false, "Address of the first instruction."),
-	TEXT(struct raw_vm, dtb_address, "dtb-address", SCHEMA_SIZE, false, "Where the device tree is put."),
-	TEXT(struct raw_vm, dtb, "dtb", SCHEMA_BOOL, false, "false: give the VM no device tree (default true)."),
-	CHOICE(struct raw_vm, clock, "clock", clocks, "The VM's counter over pauses and restores (default continue)."),
+	{.key = "cpu",
+	 .kind = SCHEMA_CPUS,
+	 .help = "Physical CPU of each virtual CPU: a number or a list (default: balanced)."},
+	TEXT(struct raw_vm, load, "load", SCHEMA_SIZE, false,
+	     "Flat image: load address (default RAM + 0x80000)."),
+	TEXT(struct raw_vm, entry, "entry", SCHEMA_SIZE, false,
+	     "Address of the first instruction."),
+	TEXT(struct raw_vm, dtb_address, "dtb-address", SCHEMA_SIZE, false,
+	     "Where the device tree is put."),
+	TEXT(struct raw_vm, dtb, "dtb", SCHEMA_BOOL, false,
+	     "false: give the VM no device tree (default true)."),
+	CHOICE(struct raw_vm, clock, "clock", clocks,
+	       "The VM's counter over pauses and restores (default continue)."),
 	CHOICE(struct raw_vm, start, "start", starts, "State after `avctl up` (default running)."),
-	TEXT(struct raw_vm, slice, "slice", SCHEMA_DURATION, false, "Time slice when VMs share a CPU, such as 5ms."),
-	{.key = "snapshots", .kind = SCHEMA_MAPPING, .offset = offsetof(struct raw_vm, snapshots), .map = &snapshot_map,
+	TEXT(struct raw_vm, slice, "slice", SCHEMA_DURATION, false,
+	     "Time slice when VMs share a CPU, such as 5ms."),
+	{.key = "snapshots",
+	 .kind = SCHEMA_MAPPING,
+	 .offset = offsetof(struct raw_vm, snapshots),
+	 .map = &snapshot_map,
 	 .help = "How many snapshots, and the memory for them."},
 };
 static const struct schema_map vm_map = MAP(vm_keys, struct raw_vm, "VM");
@@ -65,9 +87,14 @@ static const struct schema_map vm_map = MAP(vm_keys, struct raw_vm, "VM");
 static const struct schema_key field_keys[] = {
 	TEXT(struct raw_field, name, "name", SCHEMA_NAME, true, "The field's name."),
 	TEXT(struct raw_field, at, "at", SCHEMA_SIZE, true, "Offset in the region."),
-	{.key = "type", .kind = SCHEMA_CHOICE, .required = true, .offset = offsetof(struct raw_field, type),
-	 .choices = schema_field_types, .help = "What the field holds."},
-	TEXT(struct raw_field, length, "length", SCHEMA_SIZE, false, "Bytes; needed for string and bytes."),
+	{.key = "type",
+	 .kind = SCHEMA_CHOICE,
+	 .required = true,
+	 .offset = offsetof(struct raw_field, type),
+	 .choices = schema_field_types,
+	 .help = "What the field holds."},
+	TEXT(struct raw_field, length, "length", SCHEMA_SIZE, false,
+	     "Bytes; needed for string and bytes."),
 };
 static const struct schema_map field_map = MAP(field_keys, struct raw_field, "field");
 
@@ -77,23 +104,43 @@ static const struct schema_key region_keys[] = {
 	     "Where its members see it, a multiple of 2MiB (default: free, from 0x70000000)."),
 	TEXT(struct raw_region, size, "size", SCHEMA_SIZE, true, "Bytes, rounded up to 4KiB."),
 	TEXT(struct raw_region, init, "init", SCHEMA_TEXT, false, "Its first bytes at boot."),
-	{.key = "members", .kind = SCHEMA_RIGHTS, .required = true, .offset = offsetof(struct raw_region, members),
+	{.key = "members",
+	 .kind = SCHEMA_RIGHTS,
+	 .required = true,
+	 .offset = offsetof(struct raw_region, members),
 	 .help = "The VMs that see it, each ro or rw."},
-	{.key = "fields", .kind = SCHEMA_LIST, .offset = offsetof(struct raw_region, fields),
-	 .count_offset = offsetof(struct raw_region, field_count), .map = &field_map,
+	{.key = "fields",
+	 .kind = SCHEMA_LIST,
+	 .offset = offsetof(struct raw_region, fields),
+	 .count_offset = offsetof(struct raw_region, field_count),
+	 .map = &field_map,
 	 .help = "What lies where in it: names for `avctl shm watch`, peek and poke."},
 };
 static const struct schema_map region_map = MAP(region_keys, struct raw_region, "shm region");
 
 static const struct schema_key set_keys[] = {
 	TEXT(struct raw_set, version, "version", SCHEMA_NUMBER, true, "Version of this format: 1."),
-	TEXT(struct raw_set, name, "name", SCHEMA_NAME, false, "The set's name (default: the file's)."),
-	{.key = "machine", .kind = SCHEMA_MAPPING, .required = true, .offset = offsetof(struct raw_set, machine),
-	 .map = &machine_map, .help = "The machine that QEMU emulates."},
-	{.key = "vms", .kind = SCHEMA_LIST, .required = true, .offset = offsetof(struct raw_set, vms),
-	 .count_offset = offsetof(struct raw_set, vm_count), .map = &vm_map, .help = "The VMs."},
-	{.key = "shm", .kind = SCHEMA_LIST, .offset = offsetof(struct raw_set, shm),
-	 .count_offset = offsetof(struct raw_set, shm_count), .map = &region_map, .help = "Memory that VMs share."},
+	TEXT(struct raw_set, name, "name", SCHEMA_NAME, false,
+	     "The set's name (default: the file's)."),
+	{.key = "machine",
+	 .kind = SCHEMA_MAPPING,
+	 .required = true,
+	 .offset = offsetof(struct raw_set, machine),
+	 .map = &machine_map,
+	 .help = "The machine that QEMU emulates."},
+	{.key = "vms",
+	 .kind = SCHEMA_LIST,
+	 .required = true,
+	 .offset = offsetof(struct raw_set, vms),
+	 .count_offset = offsetof(struct raw_set, vm_count),
+	 .map = &vm_map,
+	 .help = "The VMs."},
+	{.key = "shm",
+	 .kind = SCHEMA_LIST,
+	 .offset = offsetof(struct raw_set, shm),
+	 .count_offset = offsetof(struct raw_set, shm_count),
+	 .map = &region_map,
+	 .help = "Memory that VMs share."},
 };
 const struct schema_map schema_set = MAP(set_keys, struct raw_set, "set");
 
@@ -137,7 +184,8 @@ static void list_keys(const struct schema_map *map, char *text, size_t size)
 	}
 }
 
-static void report_unknown(const struct schema_map *map, const struct node_child *child, struct set_errors *errors)
+static void report_unknown(const struct schema_map *map, const struct node_child *child,
+			   struct set_errors *errors)
 {
 	struct candidates at = {map, 0};
 	const char *nearest = errors_nearest(child->key, next_key, &at);
@@ -170,7 +218,8 @@ static bool check_scalar(const struct node *node, const char *key, struct set_er
 static bool check_list(struct node *node, const struct schema_key *key, struct set_errors *errors)
 {
 	if (node->kind != NODE_SEQUENCE) {
-		errors_add(errors, node->mark, "%s: a list is wanted (one \"- \" for each %s)", key->key, key->map->what);
+		errors_add(errors, node->mark, "%s: a list is wanted (one \"- \" for each %s)",
+			   key->key, key->map->what);
 		return false;
 	}
 	for (struct node_child **link = &node->first; *link;) {
@@ -206,7 +255,8 @@ static bool check_rights(struct node *node, const char *key, struct set_errors *
 		bool named = value_is_name((*link)->key);
 
 		if (!named)
-			errors_add(errors, (*link)->key_mark, "%s: \"%s\" cannot name a VM", key, (*link)->key);
+			errors_add(errors, (*link)->key_mark, "%s: \"%s\" cannot name a VM", key,
+				   (*link)->key);
 		if (check_scalar((*link)->node, (*link)->key, errors) && named) {
 			link = &(*link)->next;
 		} else {
@@ -262,7 +312,8 @@ static bool check_map(struct node *node, const struct schema_map *map, struct se
 	}
 	for (size_t i = 0; i < map->key_count; i++) {
 		if (map->keys[i].required && !given[i]) {
-			errors_add(errors, node->mark, "%s: the key \"%s\" is missing", map->what, map->keys[i].key);
+			errors_add(errors, node->mark, "%s: the key \"%s\" is missing", map->what,
+				   map->keys[i].key);
 			errors_hint(errors, "%s: %s", map->keys[i].key, map->keys[i].help);
 		}
 	}

@@ -12,14 +12,14 @@ enum schema_kind {
 	SCHEMA_TEXT,
 	SCHEMA_NAME,
 	SCHEMA_NUMBER,
-	SCHEMA_SIZE,	/* bytes, or an address */
+	SCHEMA_SIZE, /* bytes, or an address */
 	SCHEMA_BOOL,
 	SCHEMA_DURATION,
 	SCHEMA_CHOICE,
-	SCHEMA_CPUS,	/* a number or a list of numbers: libcyaml cannot say that, check.c reads it from the tree */
-	SCHEMA_RIGHTS,	/* a mapping VM name: ro|rw */
+	SCHEMA_CPUS, /* a number or a list of numbers: libcyaml cannot say that, check.c reads it from the tree */
+	SCHEMA_RIGHTS, /* a mapping VM name: ro|rw */
 	SCHEMA_MAPPING,
-	SCHEMA_LIST	/* of mappings */
+	SCHEMA_LIST /* of mappings */
 };
 
 struct schema_map;
@@ -28,8 +28,8 @@ struct schema_key {
 	const char *key;
 	enum schema_kind kind;
 	bool required;
-	size_t offset;	     /* of the char * or pointer in the raw structure; SCHEMA_CPUS: unused */
-	size_t count_offset; /* SCHEMA_LIST: of its uint64_t count */
+	size_t offset; /* of the char * or pointer in the raw structure; SCHEMA_CPUS: unused */
+	size_t count_offset;          /* SCHEMA_LIST: of its uint64_t count */
 	const struct schema_map *map; /* SCHEMA_MAPPING, SCHEMA_LIST */
 	const char *const *choices;   /* SCHEMA_CHOICE, NULL-terminated */
 	const char *help;
@@ -43,7 +43,8 @@ struct schema_map {
 };
 
 extern const struct schema_map schema_set;
-extern const char *const schema_field_types[]; /* in the order of enum set_field_type, NULL-terminated */
+extern const char
+	*const schema_field_types[]; /* in the order of enum set_field_type, NULL-terminated */
 
 struct node;
 

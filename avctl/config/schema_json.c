@@ -17,8 +17,8 @@ static json_t *map_schema(const struct schema_map *map);
 /* A value that is either a YAML integer or text of that form. */
 static json_t *number_schema(const char *pattern)
 {
-	return json_pack("{s:[{s:s, s:i}, {s:s, s:s}]}", "anyOf", "type", "integer", "minimum", 0, "type", "string",
-			 "pattern", pattern);
+	return json_pack("{s:[{s:s, s:i}, {s:s, s:s}]}", "anyOf", "type", "integer", "minimum", 0,
+			 "type", "string", "pattern", pattern);
 }
 
 static json_t *choice_schema(const char *const *choices)
@@ -46,17 +46,20 @@ static json_t *value_schema(const struct schema_key *key)
 	case SCHEMA_CHOICE:
 		return choice_schema(key->choices);
 	case SCHEMA_CPUS:
-		return json_pack("{s:[{s:s, s:i}, {s:s, s:{s:s, s:i}}]}", "anyOf", "type", "integer", "minimum", 0, "type",
-				 "array", "items", "type", "integer", "minimum", 0);
+		return json_pack("{s:[{s:s, s:i}, {s:s, s:{s:s, s:i}}]}", "anyOf", "type",
+				 "integer", "minimum", 0, "type", "array", "items", "type",
+				 "integer", "minimum", 0);
 	case SCHEMA_RIGHTS:
-		return json_pack("{s:s, s:i, s:{s:s}, s:{s:[s, s]}}", "type", "object", "minProperties", 1, "propertyNames",
-				 "pattern", NAME_PATTERN, "additionalProperties", "enum", "ro", "rw");
+		return json_pack("{s:s, s:i, s:{s:s}, s:{s:[s, s]}}", "type", "object",
+				 "minProperties", 1, "propertyNames", "pattern", NAME_PATTERN,
+				 "additionalProperties", "enum", "ro", "rw");
 	case SCHEMA_MAPPING:
 		return map_schema(key->map);
 	case SCHEMA_LIST:
 		return json_pack("{s:s, s:o}", "type", "array", "items", map_schema(key->map));
 	default:
-		return json_pack("{s:[s, s, s, s]}", "type", "string", "number", "integer", "boolean");
+		return json_pack("{s:[s, s, s, s]}", "type", "string", "number", "integer",
+				 "boolean");
 	}
 }
 
@@ -74,8 +77,8 @@ static json_t *map_schema(const struct schema_map *map)
 		if (key->required)
 			json_array_append_new(required, json_string(key->key));
 	}
-	schema = json_pack("{s:s, s:b, s:o, s:o}", "type", "object", "additionalProperties", 0, "properties", properties,
-			   "required", required);
+	schema = json_pack("{s:s, s:b, s:o, s:o}", "type", "object", "additionalProperties", 0,
+			   "properties", properties, "required", required);
 	return schema;
 }
 
@@ -84,8 +87,8 @@ char *config_schema_json(void)
 	json_t *schema = map_schema(&schema_set), *head;
 	char *text = NULL;
 
-	head = json_pack("{s:s, s:s}", "$schema", "http://json-schema.org/draft-07/schema#", "title",
-			 "A set of Avisor VMs");
+	head = json_pack("{s:s, s:s}", "$schema", "http://json-schema.org/draft-07/schema#",
+			 "title", "A set of Avisor VMs");
 	if (head && schema && !json_object_update(head, schema))
 		text = json_dumps(head, JSON_INDENT(2));
 	json_decref(schema);

@@ -25,7 +25,8 @@ static bool read_source(const char *path, struct set_errors *errors)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
 	if (fd < 0 || fstat(fd, &info) || S_ISDIR(info.st_mode)) {
-		errors_add(errors, nowhere, "cannot be read: %s", strerror(fd < 0 || errno ? errno : EISDIR));
+		errors_add(errors, nowhere, "cannot be read: %s",
+			   strerror(fd < 0 || errno ? errno : EISDIR));
 		errors_hint(errors, "name a set file with -f FILE");
 		if (fd >= 0)
 			close(fd);
@@ -59,7 +60,8 @@ static bool read_source(const char *path, struct set_errors *errors)
 }
 
 /* Load the tree through libcyaml: from the file's own bytes, or, when parts had to be cut off, from what is left. */
-static bool load_raw(struct raw *raw, struct arena *arena, const struct node *root, struct set_errors *errors)
+static bool load_raw(struct raw *raw, struct arena *arena, const struct node *root,
+		     struct set_errors *errors)
 {
 	char *rest;
 	size_t size;
@@ -77,7 +79,8 @@ static bool load_raw(struct raw *raw, struct arena *arena, const struct node *ro
 	return good;
 }
 
-static struct set *make_set(const struct raw *raw, const struct node *root, struct set_errors *errors)
+static struct set *make_set(const struct raw *raw, const struct node *root,
+			    struct set_errors *errors)
 {
 	struct check check = {.raw = raw, .root = root, .errors = errors};
 	char real[PATH_MAX];

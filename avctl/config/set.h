@@ -19,8 +19,8 @@ enum set_image_kind { SET_IMAGE_ELF, SET_IMAGE_LINUX, SET_IMAGE_FLAT };
 
 struct set_vm {
 	char *name;
-	char *image;	/* absolute path */
-	char *initrd;	/* absolute path, or NULL */
+	char *image;    /* absolute path */
+	char *initrd;   /* absolute path, or NULL */
 	char *bootargs; /* or NULL */
 	enum set_image_kind image_kind;
 	uint64_t ram_base, ram_size;
@@ -31,22 +31,31 @@ struct set_vm {
 	int vcpu_cpu[AV_VCPU_MAX]; /* physical CPU, -1: balanced at boot */
 	bool clock_follow;
 	bool start_paused;
-	unsigned snapshot_keep;	    /* 0: no limit but memory */
-	uint64_t snapshot_memory;   /* bytes */
-	bool snapshot_refuse;	    /* when-full: refuse */
+	unsigned snapshot_keep;   /* 0: no limit but memory */
+	uint64_t snapshot_memory; /* bytes */
+	bool snapshot_refuse;     /* when-full: refuse */
 	uint64_t slice_ns;
 	struct set_mark mark;
 };
 
 enum set_field_type {
-	SET_FIELD_U8, SET_FIELD_U16, SET_FIELD_U32, SET_FIELD_U64,
-	SET_FIELD_I8, SET_FIELD_I16, SET_FIELD_I32, SET_FIELD_I64,
-	SET_FIELD_F32, SET_FIELD_F64, SET_FIELD_STRING, SET_FIELD_BYTES
+	SET_FIELD_U8,
+	SET_FIELD_U16,
+	SET_FIELD_U32,
+	SET_FIELD_U64,
+	SET_FIELD_I8,
+	SET_FIELD_I16,
+	SET_FIELD_I32,
+	SET_FIELD_I64,
+	SET_FIELD_F32,
+	SET_FIELD_F64,
+	SET_FIELD_STRING,
+	SET_FIELD_BYTES
 };
 
 struct set_field {
 	char *name;
-	uint64_t at; /* offset in the region */
+	uint64_t at;     /* offset in the region */
 	uint64_t length; /* bytes */
 	enum set_field_type type;
 };
@@ -70,7 +79,7 @@ struct set_region {
 
 struct set {
 	char *name;
-	char *path;	   /* absolute path of the YAML file */
+	char *path;         /* absolute path of the YAML file */
 	unsigned cpu_count; /* machine.cpus */
 	char *cpu_model;    /* machine.cpu, default "cortex-a57" */
 	uint64_t memory;    /* machine.memory, bytes */

@@ -27,13 +27,18 @@ static json_t *vm_json(const struct set_vm *vm)
 	json_t *json;
 
 	for (unsigned i = 0; cpu && i < vm->vcpu_count; i++)
-		json_array_append_new(cpu, vm->vcpu_cpu[i] < 0 ? json_null() : json_integer(vm->vcpu_cpu[i]));
-	json = json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:o, s:o, s:i, s:o, s:s, s:s, s:b, s:o, s:{s:i, s:o, s:s}}", "name",
-			 vm->name, "image", vm->image, "format", kinds[vm->image_kind], "initrd", vm->initrd, "bootargs",
-			 vm->bootargs, "ram_base", json_hex(vm->ram_base), "memory", json_size(vm->ram_size), "cpus",
-			 vm->vcpu_count, "cpu", cpu, "clock", vm->clock_follow ? "follow" : "continue", "start",
-			 vm->start_paused ? "paused" : "running", "dtb", !vm->no_dtb, "slice_ns", json_size(vm->slice_ns),
-			 "snapshots", "keep", vm->snapshot_keep, "memory", json_size(vm->snapshot_memory), "when_full",
+		json_array_append_new(cpu, vm->vcpu_cpu[i] < 0 ? json_null()
+							       : json_integer(vm->vcpu_cpu[i]));
+	json = json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:o, s:o, s:i, s:o, s:s, s:s, s:b, s:o, "
+			 "s:{s:i, s:o, s:s}}",
+			 "name", vm->name, "image", vm->image, "format", kinds[vm->image_kind],
+			 "initrd", vm->initrd, "bootargs", vm->bootargs, "ram_base",
+			 json_hex(vm->ram_base), "memory", json_size(vm->ram_size), "cpus",
+			 vm->vcpu_count, "cpu", cpu, "clock",
+			 vm->clock_follow ? "follow" : "continue", "start",
+			 vm->start_paused ? "paused" : "running", "dtb", !vm->no_dtb, "slice_ns",
+			 json_size(vm->slice_ns), "snapshots", "keep", vm->snapshot_keep, "memory",
+			 json_size(vm->snapshot_memory), "when_full",
 			 vm->snapshot_refuse ? "refuse" : "evict-oldest");
 	if (json && vm->has_load)
 		json_object_set_new(json, "load", json_hex(vm->load));
@@ -54,12 +59,14 @@ static json_t *region_json(const struct set *set, const struct set_region *regio
 	for (size_t i = 0; i < region->field_count; i++) {
 		const struct set_field *field = &region->fields[i];
 
-		json_array_append_new(fields, json_pack("{s:s, s:o, s:s, s:o}", "name", field->name, "at",
-							json_size(field->at), "type", schema_field_types[field->type],
-							"length", json_size(field->length)));
+		json_array_append_new(fields, json_pack("{s:s, s:o, s:s, s:o}", "name", field->name,
+							"at", json_size(field->at), "type",
+							schema_field_types[field->type], "length",
+							json_size(field->length)));
 	}
-	json = json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", region->name, "address", json_hex(region->address), "size",
-			 json_size(region->size), "members", members, "fields", fields);
+	json = json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", region->name, "address",
+			 json_hex(region->address), "size", json_size(region->size), "members",
+			 members, "fields", fields);
 	if (json && region->init)
 		json_object_set_new(json, "init", json_stringn(region->init, region->init_size));
 	return json;
@@ -73,9 +80,10 @@ json_t *config_show_json(const struct set *set)
 		json_array_append_new(vms, vm_json(&set->vms[i]));
 	for (size_t i = 0; i < set->region_count; i++)
 		json_array_append_new(regions, region_json(set, &set->regions[i]));
-	return json_pack("{s:s, s:i, s:s, s:s, s:{s:i, s:o, s:s}, s:o, s:o}", "schema", "avctl/1", "version", 1, "name",
-			 set->name, "path", set->path, "machine", "cpus", set->cpu_count, "memory", json_size(set->memory),
-			 "cpu", set->cpu_model, "vms", vms, "shm", regions);
+	return json_pack("{s:s, s:i, s:s, s:s, s:{s:i, s:o, s:s}, s:o, s:o}", "schema", "avctl/1",
+			 "version", 1, "name", set->name, "path", set->path, "machine", "cpus",
+			 set->cpu_count, "memory", json_size(set->memory), "cpu", set->cpu_model,
+			 "vms", vms, "shm", regions);
 }
 
 json_t *config_errors_json(const struct set_errors *errors)
@@ -85,8 +93,9 @@ json_t *config_errors_json(const struct set_errors *errors)
 	for (size_t i = 0; i < errors->count; i++) {
 		const struct set_error *error = &errors->list[i];
 
-		json_array_append_new(list, json_pack("{s:s?, s:i, s:i, s:s?, s:s?}", "file", errors->path, "line",
-						      (int)error->mark.line, "column", (int)error->mark.column, "message",
+		json_array_append_new(list, json_pack("{s:s?, s:i, s:i, s:s?, s:s?}", "file",
+						      errors->path, "line", (int)error->mark.line,
+						      "column", (int)error->mark.column, "message",
 						      error->message, "hint", error->hint));
 	}
 	return json_pack("{s:s, s:o}", "schema", "avctl/1", "errors", list);
@@ -133,7 +142,8 @@ static void print_vm(FILE *stream, const struct set_vm *vm)
 	fprintf(stream, "    format: %s\n", kinds[vm->image_kind]);
 	print_text(stream, "initrd", vm->initrd);
 	print_text(stream, "bootargs", vm->bootargs);
-	fprintf(stream, "    memory: %s\n    cpus: %u\n", value_size_text(vm->ram_size, size), vm->vcpu_count);
+	fprintf(stream, "    memory: %s\n    cpus: %u\n", value_size_text(vm->ram_size, size),
+		vm->vcpu_count);
 	if (vm->vcpu_cpu[0] >= 0)
 		fprintf(stream, "    cpu: %d\n", vm->vcpu_cpu[0]);
 	print_address(stream, "load", vm->has_load, vm->load);
@@ -146,15 +156,16 @@ static void print_vm(FILE *stream, const struct set_vm *vm)
 	if (vm->slice_ns)
 		fprintf(stream, "    slice: %" PRIu64 "ns\n", vm->slice_ns);
 	fprintf(stream, "    snapshots: {keep: %u, memory: %s, when-full: %s}\n", vm->snapshot_keep,
-		value_size_text(vm->snapshot_memory, size), vm->snapshot_refuse ? "refuse" : "evict-oldest");
+		value_size_text(vm->snapshot_memory, size),
+		vm->snapshot_refuse ? "refuse" : "evict-oldest");
 }
 
 static void print_region(FILE *stream, const struct set *set, const struct set_region *region)
 {
 	char size[VALUE_SIZE_TEXT];
 
-	fprintf(stream, "  - name: %s\n    address: 0x%" PRIx64 "\n    size: %s\n", region->name, region->address,
-		value_size_text(region->size, size));
+	fprintf(stream, "  - name: %s\n    address: 0x%" PRIx64 "\n    size: %s\n", region->name,
+		region->address, value_size_text(region->size, size));
 	print_text(stream, "init", region->init);
 	fputs("    members: {", stream);
 	for (size_t i = 0; i < region->member_count; i++)
@@ -164,17 +175,18 @@ static void print_region(FILE *stream, const struct set *set, const struct set_r
 	if (region->field_count)
 		fputs("    fields:\n", stream);
 	for (size_t i = 0; i < region->field_count; i++)
-		fprintf(stream, "      - {name: %s, at: %" PRIu64 ", type: %s, length: %" PRIu64 "}\n",
-			region->fields[i].name, region->fields[i].at, schema_field_types[region->fields[i].type],
-			region->fields[i].length);
+		fprintf(stream,
+			"      - {name: %s, at: %" PRIu64 ", type: %s, length: %" PRIu64 "}\n",
+			region->fields[i].name, region->fields[i].at,
+			schema_field_types[region->fields[i].type], region->fields[i].length);
 }
 
 void config_show_yaml(const struct set *set, FILE *stream)
 {
 	char size[VALUE_SIZE_TEXT];
 
-	fprintf(stream, "version: 1\nname: %s\nmachine: {cpus: %u, memory: %s, cpu: ", set->name, set->cpu_count,
-		value_size_text(set->memory, size));
+	fprintf(stream, "version: 1\nname: %s\nmachine: {cpus: %u, memory: %s, cpu: ", set->name,
+		set->cpu_count, value_size_text(set->memory, size));
 	print_quoted(stream, set->cpu_model);
 	fputs("}\nvms:\n", stream);
 	for (size_t i = 0; i < set->vm_count; i++)

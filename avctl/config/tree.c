@@ -52,7 +52,8 @@ struct reader {
 	struct anchor *anchors;
 	struct {
 		struct node *node;
-		const char *key; /* mapping: the key whose value comes next; NULL: a key comes next */
+		const char
+			*key; /* mapping: the key whose value comes next; NULL: a key comes next */
 		struct set_mark key_mark;
 		bool drop; /* mapping: the next value belongs to a key that was refused */
 	} stack[TREE_DEPTH_MAX];
@@ -132,7 +133,8 @@ static void report_syntax(struct reader *reader)
 		return;
 	}
 	if (parser->error == YAML_READER_ERROR) {
-		errors_add(errors, mark_of_offset(reader, parser->problem_offset), "not valid UTF-8 text: %s", problem);
+		errors_add(errors, mark_of_offset(reader, parser->problem_offset),
+			   "not valid UTF-8 text: %s", problem);
 		errors_hint(errors, "save the file as UTF-8");
 		return;
 	}
@@ -222,12 +224,13 @@ static void take_key(struct reader *reader, const yaml_event_t *event)
 		reader->stack[reader->depth - 1].drop = true;
 	} else if (!strcmp(key, "<<")) {
 		errors_add(reader->errors, mark, "merge keys (<<) are not supported");
-		errors_hint(reader->errors, "write the keys out; plain anchors and aliases (&x, *x) work");
+		errors_hint(reader->errors,
+			    "write the keys out; plain anchors and aliases (&x, *x) work");
 		reader->stack[reader->depth - 1].drop = true;
 	} else if (before) {
 		errors_add(reader->errors, mark, "duplicate key \"%s\"", key);
-		errors_hint(reader->errors, "it is first given at line %u, column %u", before->key_mark.line,
-			    before->key_mark.column);
+		errors_hint(reader->errors, "it is first given at line %u, column %u",
+			    before->key_mark.line, before->key_mark.column);
 		reader->stack[reader->depth - 1].drop = true;
 	} else {
 		reader->stack[reader->depth - 1].key = key;
@@ -243,7 +246,8 @@ static void remember_anchor(struct reader *reader, const yaml_char_t *name, stru
 		return;
 	for (anchor = reader->anchors; anchor; anchor = anchor->next) {
 		if (!strcmp(anchor->name, (const char *)name)) {
-			errors_add(reader->errors, node->mark, "anchor &%s is defined twice", anchor->name);
+			errors_add(reader->errors, node->mark, "anchor &%s is defined twice",
+				   anchor->name);
 			return;
 		}
 	}
@@ -276,7 +280,8 @@ static struct node *new_node(struct reader *reader, enum node_kind kind, const y
 	node->last = &node->first;
 	node->expanded = 1;
 	if (tag && strcmp((const char *)tag, "!"))
-		errors_add(reader->errors, node->mark, "tags (%s) are not used here", (const char *)tag);
+		errors_add(reader->errors, node->mark, "tags (%s) are not used here",
+			   (const char *)tag);
 	remember_anchor(reader, anchor, node);
 	return node;
 }
@@ -291,7 +296,8 @@ static void grow(struct reader *reader, const struct node *node)
 	for (unsigned i = 0; i < reader->depth; i++)
 		reader->stack[i].node->expanded += node->expanded;
 	if (root->expanded > TREE_NODE_MAX) {
-		errors_add(reader->errors, node->mark, "the file is too large: more than %d values", TREE_NODE_MAX);
+		errors_add(reader->errors, node->mark, "the file is too large: more than %d values",
+			   TREE_NODE_MAX);
 		reader->failed = true;
 	}
 }
@@ -306,7 +312,8 @@ static void take_alias(struct reader *reader, const yaml_event_t *event)
 		anchor = anchor->next;
 	if (!anchor || !anchor->node->complete) {
 		errors_add(reader->errors, mark,
-			   anchor ? "alias *%s stands inside what it stands for" : "no anchor &%s stands before this alias",
+			   anchor ? "alias *%s stands inside what it stands for"
+				  : "no anchor &%s stands before this alias",
 			   name);
 		reader->failed = true;
 		return;
@@ -317,7 +324,8 @@ static void take_alias(struct reader *reader, const yaml_event_t *event)
 
 static void take_scalar(struct reader *reader, const yaml_event_t *event)
 {
-	struct node *node = new_node(reader, NODE_SCALAR, event, event->data.scalar.anchor, event->data.scalar.tag);
+	struct node *node = new_node(reader, NODE_SCALAR, event, event->data.scalar.anchor,
+				     event->data.scalar.tag);
 
 	if (!node)
 		return;
@@ -339,8 +347,8 @@ static void take_start(struct reader *reader, const yaml_event_t *event)
 	struct node *node;
 
 	if (reader->depth + reader->skip >= TREE_DEPTH_MAX) {
-		errors_add(reader->errors, mark_of(&event->start_mark), "nested too deep: more than %d levels",
-			   TREE_DEPTH_MAX);
+		errors_add(reader->errors, mark_of(&event->start_mark),
+			   "nested too deep: more than %d levels", TREE_DEPTH_MAX);
 		reader->failed = true;
 		return;
 	}
@@ -375,7 +383,8 @@ static void take_end(struct reader *reader)
 
 static void take_value(struct reader *reader, const yaml_event_t *event)
 {
-	bool start = event->type == YAML_MAPPING_START_EVENT || event->type == YAML_SEQUENCE_START_EVENT;
+	bool start =
+		event->type == YAML_MAPPING_START_EVENT || event->type == YAML_SEQUENCE_START_EVENT;
 
 	if (!reader->skip && wants_key(reader)) {
 		take_key(reader, event);
@@ -408,8 +417,10 @@ static bool take_event(struct reader *reader, const yaml_event_t *event)
 	case YAML_DOCUMENT_START_EVENT:
 		if (++reader->documents < 2)
 			return false;
-		errors_add(reader->errors, mark_of(&event->start_mark), "a second document in the file");
-		errors_hint(reader->errors, "a set is one document: take out this \"---\" and what follows");
+		errors_add(reader->errors, mark_of(&event->start_mark),
+			   "a second document in the file");
+		errors_hint(reader->errors,
+			    "a set is one document: take out this \"---\" and what follows");
 		return true;
 	case YAML_ALIAS_EVENT:
 	case YAML_SCALAR_EVENT:
@@ -426,9 +437,11 @@ static bool take_event(struct reader *reader, const yaml_event_t *event)
 	}
 }
 
-struct node *tree_read(struct arena *arena, const char *source, size_t size, struct set_errors *errors)
+struct node *tree_read(struct arena *arena, const char *source, size_t size,
+		       struct set_errors *errors)
 {
-	struct reader reader = {.arena = arena, .errors = errors, .source = source, .source_size = size};
+	struct reader reader = {
+		.arena = arena, .errors = errors, .source = source, .source_size = size};
 	yaml_event_t event;
 	bool done = false;
 
@@ -455,7 +468,8 @@ struct node *tree_read(struct arena *arena, const char *source, size_t size, str
 		return NULL;
 	}
 	if (reader.root->kind != NODE_MAPPING) {
-		errors_add(errors, reader.root->mark, "a set file is a mapping of keys (version, name, machine, vms, shm)");
+		errors_add(errors, reader.root->mark,
+			   "a set file is a mapping of keys (version, name, machine, vms, shm)");
 		return NULL;
 	}
 	return reader.root;

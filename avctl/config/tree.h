@@ -24,9 +24,9 @@ struct node {
 	enum node_kind kind;
 	struct set_mark mark;
 	const char *text; /* scalar: without NUL inside */
-	bool is_null;	  /* a plain scalar that is empty, ~ or null */
+	bool is_null;     /* a plain scalar that is empty, ~ or null */
 	struct node_child *first, **last;
-	size_t count;	 /* children */
+	size_t count;    /* children */
 	size_t expanded; /* nodes in here, aliases followed */
 	bool complete;
 };
@@ -42,7 +42,8 @@ struct node_child {
  * Read the YAML bytes into a tree. Returns its root, a mapping, or NULL with errors. Errors that leave the
  * rest readable (a duplicate key, `<<`, a second document) are added and the offending part is left out.
  */
-struct node *tree_read(struct arena *arena, const char *source, size_t size, struct set_errors *errors);
+struct node *tree_read(struct arena *arena, const char *source, size_t size,
+		       struct set_errors *errors);
 
 /* The value of key in mapping, or NULL; mapping may be NULL. */
 struct node *tree_get(const struct node *mapping, const char *key);

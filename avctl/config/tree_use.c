@@ -88,7 +88,8 @@ static void put_quoted(struct text *text, const char *scalar)
 		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\')
 			put(text, (const char[]){(char)c}, 1);
 		else
-			put(text, escape, (size_t)snprintf(escape, sizeof(escape), "\\U%08x", (unsigned)c));
+			put(text, escape,
+			    (size_t)snprintf(escape, sizeof(escape), "\\U%08x", (unsigned)c));
 	}
 	put(text, "\"", 1);
 }

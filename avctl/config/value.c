@@ -38,7 +38,8 @@ static const char *read_digits(const char *text, uint64_t *out, const char **res
 		return "a leading zero is not allowed (octal is not read here)";
 	}
 	if (digit_of(*text, *base) < 0)
-		return *base == 16 ? "a hexadecimal digit must follow 0x" : "it does not start with a digit";
+		return *base == 16 ? "a hexadecimal digit must follow 0x"
+				   : "it does not start with a digit";
 	for (; digit_of(*text, *base) >= 0; text++) {
 		if (__builtin_mul_overflow(value, (uint64_t)*base, &value) ||
 		    __builtin_add_overflow(value, (uint64_t)digit_of(*text, *base), &value))
@@ -69,7 +70,8 @@ const char *value_size(const char *text, uint64_t *out)
 	static const struct {
 		const char *suffix;
 		unsigned shift;
-	} suffixes[] = {{"", 0}, {"K", 10}, {"KiB", 10}, {"M", 20}, {"MiB", 20}, {"G", 30}, {"GiB", 30}};
+	} suffixes[] = {{"", 0},     {"K", 10}, {"KiB", 10}, {"M", 20},
+			{"MiB", 20}, {"G", 30}, {"GiB", 30}};
 	const char *wrong, *rest = NULL;
 	uint64_t value = 0;
 	unsigned base;
@@ -136,7 +138,8 @@ bool value_is_name(const char *text)
 	for (size_t i = 1; i < length; i++) {
 		char c = text[i];
 
-		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-'))
+		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+		      c == '-'))
 			return false;
 	}
 	return true;

@@ -10,10 +10,12 @@
 #define IPA_LIMIT (UINT64_C(1) << 36) /* = 1 << S2_IPA_BITS */
 #define DEVICES_END UINT64_C(0x40000000)
 #define SLICE_MOST UINT64_C(10000000000)
-#define VM_FLAGS (AV_VM_FLAG_CONTROL | AV_VM_FLAG_CLOCK_FOLLOW | AV_VM_FLAG_PAUSED | AV_VM_FLAG_REFUSE)
+#define VM_FLAGS \
+	(AV_VM_FLAG_CONTROL | AV_VM_FLAG_CLOCK_FOLLOW | AV_VM_FLAG_PAUSED | AV_VM_FLAG_REFUSE)
 
 /* Put "table[index].field" together in view->wrong. */
-static const char *wrong_at(struct manifest_view *view, const char *table, uint32_t index, const char *field)
+static const char *wrong_at(struct manifest_view *view, const char *table, uint32_t index,
+			    const char *field)
 {
 	char digits[10];
 	size_t at = 0, count = 0;
@@ -56,7 +58,8 @@ static bool is_name(const char name[32])
 	while (name[i]) {
 		char c = name[i++];
 
-		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-'))
+		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+		      c == '-'))
 			return false;
 	}
 	for (; i < 32; i++)
@@ -113,7 +116,8 @@ static uint64_t checksum_of(const struct av_manifest *head)
 	uint64_t hash = av_checksum(bytes, at, AV_CHECKSUM_INIT);
 
 	hash = av_checksum(&zero, sizeof(zero), hash);
-	return av_checksum(bytes + at + sizeof(zero), head->manifest_size - at - sizeof(zero), hash);
+	return av_checksum(bytes + at + sizeof(zero), head->manifest_size - at - sizeof(zero),
+			   hash);
 }
 
 static const char *check_machine(const struct av_manifest *head)
@@ -138,23 +142,27 @@ static bool is_in_bundle(const struct av_manifest *head, uint64_t offset, uint64
 {
 	uint64_t start = round_up(head->manifest_size, PAGE_SIZE);
 
-	return is_aligned(offset, PAGE_SIZE) && size && size <= head->bundle_size && start <= head->bundle_size &&
+	return is_aligned(offset, PAGE_SIZE) && size && size <= head->bundle_size &&
+	       start <= head->bundle_size &&
 	       range_within(offset, round_up(size, PAGE_SIZE), start, head->bundle_size - start);
 }
 
-static const char *check_segment(const struct manifest_view *view, const struct av_manifest_vm *vm, uint32_t index)
+static const char *check_segment(const struct manifest_view *view, const struct av_manifest_vm *vm,
+				 uint32_t index)
 {
 	const struct av_manifest_segment *segment = &view->segments[index];
 
 	if (!segment->size || segment->size > vm->ram_size)
 		return "size";
 	if (!is_aligned(segment->ipa, PAGE_SIZE) ||
-	    !range_within(segment->ipa, round_up(segment->size, PAGE_SIZE), vm->ram_base, vm->ram_size))
+	    !range_within(segment->ipa, round_up(segment->size, PAGE_SIZE), vm->ram_base,
+			  vm->ram_size))
 		return "ipa";
 	if (!is_in_bundle(view->head, segment->offset, segment->size))
 		return "offset";
 	for (uint32_t i = vm->segment_first; i < index; i++)
-		if (range_overlaps(segment->ipa, round_up(segment->size, PAGE_SIZE), view->segments[i].ipa,
+		if (range_overlaps(segment->ipa, round_up(segment->size, PAGE_SIZE),
+				   view->segments[i].ipa,
 				   round_up(view->segments[i].size, PAGE_SIZE)))
 			return "ipa";
 	return NULL;
@@ -184,14 +192,17 @@ static const char *check_vm(const struct manifest_view *view, uint32_t index, ui
 	for (uint32_t i = 0; i < index; i++)
 		if (is_same_name(view->vms[i].name, vm->name))
 			return "name";
-	if (vm->flags & ~(uint32_t)VM_FLAGS || (index == 0) != ((vm->flags & AV_VM_FLAG_CONTROL) != 0))
+	if (vm->flags & ~(uint32_t)VM_FLAGS ||
+	    (index == 0) != ((vm->flags & AV_VM_FLAG_CONTROL) != 0))
 		return "flags";
 	wrong = check_vcpus(view, vm);
 	if (wrong)
 		return wrong;
-	if (!is_aligned(vm->ram_base, REGION_2M_SIZE) || vm->ram_base < DEVICES_END || vm->ram_base >= IPA_LIMIT)
+	if (!is_aligned(vm->ram_base, REGION_2M_SIZE) || vm->ram_base < DEVICES_END ||
+	    vm->ram_base >= IPA_LIMIT)
 		return "ram_base";
-	if (!is_aligned(vm->ram_size, REGION_2M_SIZE) || !vm->ram_size || vm->ram_size > IPA_LIMIT - vm->ram_base)
+	if (!is_aligned(vm->ram_size, REGION_2M_SIZE) || !vm->ram_size ||
+	    vm->ram_size > IPA_LIMIT - vm->ram_base)
 		return "ram_size";
 	if (!is_aligned(vm->entry, 4) || !range_within(vm->entry, 4, vm->ram_base, vm->ram_size))
 		return "entry";
@@ -225,8 +236,8 @@ static const char *check_vms(struct manifest_view *view)
 	return segments == view->head->segment_count ? NULL : "segment_count";
 }
 
-static const char *check_member(const struct manifest_view *view, const struct av_manifest_region *region,
-				uint32_t index)
+static const char *check_member(const struct manifest_view *view,
+				const struct av_manifest_region *region, uint32_t index)
 {
 	const struct av_manifest_member *member = &view->members[index];
 
@@ -237,8 +248,8 @@ static const char *check_member(const struct manifest_view *view, const struct a
 			return "vm";
 	if (member->rights != AV_RIGHT_READ && member->rights != (AV_RIGHT_READ | AV_RIGHT_WRITE))
 		return "rights";
-	if (range_overlaps(region->ipa, round_up(region->size, REGION_2M_SIZE), view->vms[member->vm].ram_base,
-			   view->vms[member->vm].ram_size))
+	if (range_overlaps(region->ipa, round_up(region->size, REGION_2M_SIZE),
+			   view->vms[member->vm].ram_base, view->vms[member->vm].ram_size))
 		return "vm";
 	return NULL;
 }
@@ -250,7 +261,8 @@ static const char *check_region_memory(const struct manifest_view *view, uint32_
 	if (!is_in_bundle(view->head, region->offset, region->size))
 		return "offset";
 	for (uint32_t i = 0; i < index; i++)
-		if (range_overlaps(region->offset, region->size, view->regions[i].offset, view->regions[i].size))
+		if (range_overlaps(region->offset, region->size, view->regions[i].offset,
+				   view->regions[i].size))
 			return "offset";
 	for (uint32_t i = 0; i < view->head->segment_count; i++)
 		if (range_overlaps(region->offset, region->size, view->segments[i].offset,
@@ -312,7 +324,8 @@ static const char *check_regions(struct manifest_view *view)
 		}
 		for (uint32_t j = 0; j < i; j++)
 			if (share_a_vm(view, region, &view->regions[j]) &&
-			    range_overlaps(region->ipa, round_up(region->size, REGION_2M_SIZE), view->regions[j].ipa,
+			    range_overlaps(region->ipa, round_up(region->size, REGION_2M_SIZE),
+					   view->regions[j].ipa,
 					   round_up(view->regions[j].size, REGION_2M_SIZE)))
 				return wrong_at(view, "region", i, "ipa");
 		members += region->member_count;
@@ -320,7 +333,8 @@ static const char *check_regions(struct manifest_view *view)
 	return members == view->head->member_count ? NULL : "member_count";
 }
 
-const char *manifest_check(const struct av_manifest *manifest, uint64_t max_size, struct manifest_view *view)
+const char *manifest_check(const struct av_manifest *manifest, uint64_t max_size,
+			   struct manifest_view *view)
 {
 	const char *wrong = check_head(manifest, max_size);
 
@@ -331,7 +345,8 @@ const char *manifest_check(const struct av_manifest *manifest, uint64_t max_size
 	view->head = manifest;
 	view->vms = (const struct av_manifest_vm *)(manifest + 1);
 	view->segments = (const struct av_manifest_segment *)(view->vms + manifest->vm_count);
-	view->regions = (const struct av_manifest_region *)(view->segments + manifest->segment_count);
+	view->regions =
+		(const struct av_manifest_region *)(view->segments + manifest->segment_count);
 	view->members = (const struct av_manifest_member *)(view->regions + manifest->region_count);
 	wrong = check_vms(view);
 	if (!wrong)

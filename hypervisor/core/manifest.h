@@ -10,7 +10,7 @@
 /* The tables of a checked manifest, and room for the name of what is wrong with one. */
 struct manifest_view {
 	const struct av_manifest *head;
-	const struct av_manifest_vm *vms;	    /* head->vm_count */
+	const struct av_manifest_vm *vms;           /* head->vm_count */
 	const struct av_manifest_segment *segments; /* head->segment_count */
 	const struct av_manifest_region *regions;   /* head->region_count */
 	const struct av_manifest_member *members;   /* head->member_count */
@@ -26,7 +26,8 @@ struct manifest_view {
  * devices nor another region of any member; names are good, unique and NUL-terminated; VM 0 is the control VM and
  * the only one. That machine RAM of head->ram_size bytes exists is the caller's to know.
  */
-const char *manifest_check(const struct av_manifest *manifest, uint64_t max_size, struct manifest_view *view);
+const char *manifest_check(const struct av_manifest *manifest, uint64_t max_size,
+			   struct manifest_view *view);
 
 /* After manifest_check(): NULL when the VMs' budgets together fit frames page frames, else the first that does not. */
 const char *manifest_check_frames(struct manifest_view *view, uint64_t frames);

@@ -26,10 +26,11 @@ static int write_ram(const struct set *set, const char *control, const char *pat
 		if (error.hint[0])
 			fprintf(stderr, "hint: %s\n", error.hint);
 	} else {
-		printf("memory=%" PRIu64 " cpus=%u cpu=%s\n", set->memory, set->cpu_count, set->cpu_model);
+		printf("memory=%" PRIu64 " cpus=%u cpu=%s\n", set->memory, set->cpu_count,
+		       set->cpu_model);
 		for (size_t i = 0; i < set->region_count; i++)
-			printf("region %s ipa=0x%" PRIx64 " pa=0x%" PRIx64 "\n", set->regions[i].name,
-			       set->regions[i].address, pa[i]);
+			printf("region %s ipa=0x%" PRIx64 " pa=0x%" PRIx64 "\n",
+			       set->regions[i].name, set->regions[i].address, pa[i]);
 		status = 0;
 	}
 	if (fd >= 0)

@@ -26,3 +26,19 @@ UNITS += config_memory
 UNIT_config_memory_SRC := tests/unit/test_config_memory.c tests/unit/config_files.c $(CONFIG_SRC)
 UNIT_config_memory_LIBS := -l:libcyaml.a -l:libyaml.a -lfdt -ljansson \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
+
+# make fuzz-yaml fuzz-manifest fuzz-image: each for FUZZ_SECONDS, from the corpus in the tree.
+FUZZ_SECONDS ?= 30
+FUZZ_CFLAGS := -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE \
+	-Iabi -Ihypervisor -Iavctl -Itests/unit
+FUZZ_yaml_SRC := tests/unit/config_files.c $(CONFIG_SRC)
+FUZZ_manifest_SRC := hypervisor/core/manifest.c
+FUZZ_image_SRC := tests/unit/config_files.c avctl/bundle/image.c avctl/bundle/place.c
+.PHONY: fuzz-yaml fuzz-manifest fuzz-image
+fuzz-yaml fuzz-manifest fuzz-image: fuzz-%: $(B)/fuzz/%
+	@mkdir -p $(B)/fuzz/corpus-$*
+	$(B)/fuzz/$* -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(B)/fuzz/ -print_final_stats=0 -verbosity=0 -timeout=20 \
+		-max_len=8192 $(B)/fuzz/corpus-$* $(if $(filter yaml,$*),tests/unit/yaml)
+$(B)/fuzz/%: tests/fuzz/fuzz_%.c $(CONFIG_SRC) tests/unit/config_files.c $(wildcard tests/unit/*.h)
+	@mkdir -p $(@D)
+	clang $(FUZZ_CFLAGS) -o $@ $< $(FUZZ_$*_SRC) $(CONFIG_LIBS)

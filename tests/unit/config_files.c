@@ -29,14 +29,27 @@ const char *config_files_write(const char *name, const void *bytes, size_t size)
 	return path;
 }
 
-size_t config_files_elf(uint8_t bytes[256], uint16_t machine, uint64_t address, uint64_t file_size, uint64_t memory_size)
+size_t config_files_elf(uint8_t bytes[256], uint16_t machine, uint64_t address, uint64_t file_size,
+			uint64_t memory_size)
 {
-	Elf64_Ehdr head = {.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
-			   .e_type = ET_EXEC, .e_machine = machine, .e_version = 1, .e_entry = address,
-			   .e_phoff = sizeof(head), .e_ehsize = sizeof(head), .e_phentsize = sizeof(Elf64_Phdr),
+	Elf64_Ehdr head = {.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
+				       EV_CURRENT},
+			   .e_type = ET_EXEC,
+			   .e_machine = machine,
+			   .e_version = 1,
+			   .e_entry = address,
+			   .e_phoff = sizeof(head),
+			   .e_ehsize = sizeof(head),
+			   .e_phentsize = sizeof(Elf64_Phdr),
 			   .e_phnum = 1};
-	Elf64_Phdr part = {.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_offset = 0x80, .p_vaddr = address,
-			   .p_paddr = address, .p_filesz = file_size, .p_memsz = memory_size, .p_align = 16};
+	Elf64_Phdr part = {.p_type = PT_LOAD,
+			   .p_flags = PF_R | PF_X,
+			   .p_offset = 0x80,
+			   .p_vaddr = address,
+			   .p_paddr = address,
+			   .p_filesz = file_size,
+			   .p_memsz = memory_size,
+			   .p_align = 16};
 
 	memset(bytes, 0, 256);
 	memcpy(bytes, &head, sizeof(head));
@@ -66,9 +79,12 @@ const char *config_files_make(void)
 		perror(folder);
 		exit(1);
 	}
-	config_files_write("guest.elf", elf, config_files_elf(elf, EM_AARCH64, 0x40200000, 8, 0x3000));
-	config_files_write("base.elf", elf, config_files_elf(elf, EM_AARCH64, 0x40000000, 8, 0x3000));
-	config_files_write("big.elf", elf, config_files_elf(elf, EM_AARCH64, 0x40200000, 8, 0x4000000));
+	config_files_write("guest.elf", elf,
+			   config_files_elf(elf, EM_AARCH64, 0x40200000, 8, 0x3000));
+	config_files_write("base.elf", elf,
+			   config_files_elf(elf, EM_AARCH64, 0x40000000, 8, 0x3000));
+	config_files_write("big.elf", elf,
+			   config_files_elf(elf, EM_AARCH64, 0x40200000, 8, 0x4000000));
 	config_files_write("x86.elf", elf, config_files_elf(elf, EM_X86_64, 0x40200000, 8, 8));
 	make_kernel();
 	memset(filler, 0x5a, sizeof(filler));

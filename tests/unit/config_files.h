@@ -28,4 +28,5 @@ const char *config_files_path(const char *name);
 #define CONFIG_FILES_KERNEL_SIZE 0x5000
 
 /* An ELF64 file with one part; returns its size. */
-size_t config_files_elf(uint8_t bytes[256], uint16_t machine, uint64_t address, uint64_t file_size, uint64_t memory_size);
+size_t config_files_elf(uint8_t bytes[256], uint16_t machine, uint64_t address, uint64_t file_size,
+			uint64_t memory_size);

@@ -17,13 +17,15 @@ _Static_assert(sizeof(struct rig) == 96 + 3 * 112 + 4 * 24 + 2 * 64 + 3 * 8, "no
 
 static inline void rig_sign(struct rig *rig)
 {
-	size_t size = rig->head.manifest_size < sizeof(*rig) ? rig->head.manifest_size : sizeof(*rig);
+	size_t size =
+		rig->head.manifest_size < sizeof(*rig) ? rig->head.manifest_size : sizeof(*rig);
 
 	rig->head.checksum = 0;
 	rig->head.checksum = av_checksum(rig, size, AV_CHECKSUM_INIT);
 }
 
-static inline void rig_vm(struct av_manifest_vm *vm, const char *name, uint32_t first, uint32_t count)
+static inline void rig_vm(struct av_manifest_vm *vm, const char *name, uint32_t first,
+			  uint32_t count)
 {
 	memcpy(vm->name, name, strlen(name));
 	memset(vm->vcpu_cpu, 0xff, sizeof(vm->vcpu_cpu));
@@ -36,8 +38,8 @@ static inline void rig_vm(struct av_manifest_vm *vm, const char *name, uint32_t 
 	vm->segment_count = count;
 }
 
-static inline void rig_region(struct av_manifest_region *region, const char *name, uint64_t ipa, uint64_t offset,
-			      uint32_t first, uint32_t count)
+static inline void rig_region(struct av_manifest_region *region, const char *name, uint64_t ipa,
+			      uint64_t offset, uint32_t first, uint32_t count)
 {
 	memcpy(region->name, name, strlen(name));
 	region->ipa = ipa;
@@ -50,9 +52,16 @@ static inline void rig_region(struct av_manifest_region *region, const char *nam
 static inline void rig_make(struct rig *rig)
 {
 	memset(rig, 0, sizeof(*rig));
-	rig->head = (struct av_manifest){.magic = AV_MANIFEST_MAGIC, .abi_major = AV_ABI_MAJOR, .abi_minor = AV_ABI_MINOR,
-					 .manifest_size = sizeof(*rig), .bundle_size = 0x20000, .ram_size = 0x10000000,
-					 .cpu_count = 2, .vm_count = 3, .segment_count = 4, .region_count = 2,
+	rig->head = (struct av_manifest){.magic = AV_MANIFEST_MAGIC,
+					 .abi_major = AV_ABI_MAJOR,
+					 .abi_minor = AV_ABI_MINOR,
+					 .manifest_size = sizeof(*rig),
+					 .bundle_size = 0x20000,
+					 .ram_size = 0x10000000,
+					 .cpu_count = 2,
+					 .vm_count = 3,
+					 .segment_count = 4,
+					 .region_count = 2,
 					 .member_count = 3};
 	memset(rig->head.entropy, 0x5c, sizeof(rig->head.entropy));
 	rig_vm(&rig->vms[0], "control", 0, 1);
@@ -91,26 +100,31 @@ static inline void rig_walk(const struct manifest_view *view)
 		MUST(vm->ram_base >= 0x40000000 && end > vm->ram_base && end <= UINT64_C(1) << 36);
 		MUST(vm->entry >= vm->ram_base && vm->entry < end);
 		for (uint32_t j = 0; j < vm->segment_count; j++) {
-			const struct av_manifest_segment *segment = &view->segments[vm->segment_first + j];
+			const struct av_manifest_segment *segment =
+				&view->segments[vm->segment_first + j];
 			uint64_t pages = (segment->size + 4095) / 4096 * 4096;
 
 			MUST(vm->segment_first + j < head->segment_count);
 			MUST(segment->ipa >= vm->ram_base && segment->ipa + pages <= end);
-			MUST(segment->offset >= head->manifest_size && segment->offset + pages <= bundle_end);
+			MUST(segment->offset >= head->manifest_size &&
+			     segment->offset + pages <= bundle_end);
 		}
 	}
 	for (uint32_t i = 0; i < head->region_count; i++) {
 		const struct av_manifest_region *region = &view->regions[i];
 
-		MUST(region->offset >= head->manifest_size && region->offset + region->size <= bundle_end);
+		MUST(region->offset >= head->manifest_size &&
+		     region->offset + region->size <= bundle_end);
 		for (uint32_t j = 0; j < region->member_count; j++) {
-			const struct av_manifest_member *member = &view->members[region->member_first + j];
+			const struct av_manifest_member *member =
+				&view->members[region->member_first + j];
 			const struct av_manifest_vm *vm;
 
 			MUST(region->member_first + j < head->member_count);
 			MUST(member->vm > 0 && member->vm < head->vm_count);
 			vm = &view->vms[member->vm];
-			MUST(region->ipa >= vm->ram_base + vm->ram_size || region->ipa + region->size <= vm->ram_base);
+			MUST(region->ipa >= vm->ram_base + vm->ram_size ||
+			     region->ipa + region->size <= vm->ram_base);
 		}
 	}
 	/* Touch every byte, for the sanitizer. */

@@ -48,9 +48,11 @@ static void build(struct ram *ram, const char *text)
 	ram->bytes = mmap(NULL, ram->size, PROT_READ, MAP_PRIVATE, fd, 0);
 	assert_true(ram->bytes != MAP_FAILED);
 	close(fd);
-	wrong = manifest_check((const struct av_manifest *)(ram->bytes + 0x1000000), ram->size - 0x1000000, &ram->view);
+	wrong = manifest_check((const struct av_manifest *)(ram->bytes + 0x1000000),
+			       ram->size - 0x1000000, &ram->view);
 	if (!wrong)
-		wrong = manifest_check_frames(&ram->view, budget_available(ram->size, ram->view.head->bundle_size));
+		wrong = manifest_check_frames(
+			&ram->view, budget_available(ram->size, ram->view.head->bundle_size));
 	if (wrong)
 		fail_msg("refused: %s", wrong);
 }
@@ -67,9 +69,11 @@ static uint8_t guest_byte(const struct ram *ram, uint32_t vm, uint64_t ipa)
 	const struct av_manifest_vm *v = &ram->view.vms[vm];
 
 	for (uint32_t i = 0; i < v->segment_count; i++) {
-		const struct av_manifest_segment *segment = &ram->view.segments[v->segment_first + i];
+		const struct av_manifest_segment *segment =
+			&ram->view.segments[v->segment_first + i];
 
-		if (ipa >= segment->ipa && ipa - segment->ipa < (segment->size + 4095) / 4096 * 4096)
+		if (ipa >= segment->ipa &&
+		    ipa - segment->ipa < (segment->size + 4095) / 4096 * 4096)
 			return ram->bytes[0x1000000 + segment->offset + (ipa - segment->ipa)];
 	}
 	return 0;
@@ -87,8 +91,10 @@ static void *guest_copy(const struct ram *ram, uint32_t vm, uint64_t ipa, size_t
 
 static const char all_kinds[] =
 	"version: 1\nname: kinds\nmachine: {cpus: 2, memory: 512MiB}\nvms:\n"
-	"  - {name: elf, image: guest.elf, memory: 32MiB, cpu: 1, slice: 2ms, snapshots: {keep: 4, memory: 8MiB}}\n"
-	"  - {name: linux, image: kernel.img, initrd: initrd.img, bootargs: 'a b', memory: 32MiB, clock: follow}\n"
+	"  - {name: elf, image: guest.elf, memory: 32MiB, cpu: 1, slice: 2ms, snapshots: {keep: 4, "
+	"memory: 8MiB}}\n"
+	"  - {name: linux, image: kernel.img, initrd: initrd.img, bootargs: 'a b', memory: 32MiB, "
+	"clock: follow}\n"
 	"  - {name: flat, image: flat.bin, format: flat, memory: 32MiB, start: paused}\n"
 	"  - {name: base, image: base.elf, memory: 32MiB, snapshots: {when-full: refuse}}\n"
 	"  - {name: nodtb, image: guest.elf, memory: 32MiB, dtb: false}\n"
@@ -167,7 +173,8 @@ static void an_image_is_placed_as_qemu_places_it(void **state)
 	assert_int_equal(ram.view.vms[2].x0, 0x41200000);
 	dtb = guest_copy(&ram, 2, 0x41200000, 65536);
 	assert_int_equal(fdt_check_full(dtb, 65536), 0);
-	assert_string_equal(fdt_getprop(dtb, fdt_path_offset(dtb, "/chosen"), "bootargs", NULL), "a b");
+	assert_string_equal(fdt_getprop(dtb, fdt_path_offset(dtb, "/chosen"), "bootargs", NULL),
+			    "a b");
 	free(dtb);
 	/* flat: RAM + 0x80000, DTB at half of RAM. */
 	assert_int_equal(ram.view.vms[3].entry, 0x40080000);
@@ -219,9 +226,16 @@ static uint32_t cell(const void *dtb, const char *path, const char *name, int in
 
 static void the_device_tree_describes_what_the_hypervisor_emulates_and_no_more(void **state)
 {
-	static const char *const absent[] = {"/pcie@10000000", "/fw-cfg@9020000", "/pmu", "/pl031@9010000", "/flash@0",
-					     "/pl061@9030000", "/gpio-keys", "/platform-bus@c000000",
-					     "/intc@8000000/its@8080000", "/intc@8000000/v2m@8020000"};
+	static const char *const absent[] = {"/pcie@10000000",
+					     "/fw-cfg@9020000",
+					     "/pmu",
+					     "/pl031@9010000",
+					     "/flash@0",
+					     "/pl061@9030000",
+					     "/gpio-keys",
+					     "/platform-bus@c000000",
+					     "/intc@8000000/its@8080000",
+					     "/intc@8000000/v2m@8020000"};
 	struct bundle_error error;
 	struct ram ram;
 	size_t size;
@@ -244,7 +258,9 @@ static void the_device_tree_describes_what_the_hypervisor_emulates_and_no_more(v
 	assert_int_equal(cell(dtb, "/pl011@9000000", "interrupts", 1), 1);
 	assert_int_equal(cell(dtb, "/virtio_mmio@a003e00", "interrupts", 1), 47);
 	assert_string_equal(fdt_getprop(dtb, fdt_path_offset(dtb, "/psci"), "method", NULL), "hvc");
-	assert_string_equal(fdt_getprop(dtb, fdt_path_offset(dtb, "/avisor-shm@70000000"), "avisor,rights", NULL), "rw");
+	assert_string_equal(fdt_getprop(dtb, fdt_path_offset(dtb, "/avisor-shm@70000000"),
+					"avisor,rights", NULL),
+			    "rw");
 	while ((node = fdt_node_offset_by_compatible(dtb, node, "virtio,mmio")) >= 0)
 		count++;
 	assert_int_equal(count, 32);
@@ -307,12 +323,12 @@ static void elf_heads_that_lie_are_refused(void **state)
 
 	(void)state;
 	assert_true(parse(elf, size, &image, &error));
-#define LIE(what)                                                             \
-	do {                                                                  \
-		size = config_files_elf(elf, EM_AARCH64, 0x40200000, 8, 8);   \
-		what;                                                         \
-		assert_false(parse(elf, size, &image, &error));               \
-		assert_true(error.message[0]);                                \
+#define LIE(what)                                                           \
+	do {                                                                \
+		size = config_files_elf(elf, EM_AARCH64, 0x40200000, 8, 8); \
+		what;                                                       \
+		assert_false(parse(elf, size, &image, &error));             \
+		assert_true(error.message[0]);                              \
 	} while (0)
 	LIE(size = 5);
 	LIE(size = 70);
@@ -417,7 +433,8 @@ int main(void)
 		cmocka_unit_test(an_image_is_placed_as_qemu_places_it),
 		cmocka_unit_test(equal_images_are_stored_once),
 		cmocka_unit_test(two_bundles_of_one_set_differ_in_entropy),
-		cmocka_unit_test(the_device_tree_describes_what_the_hypervisor_emulates_and_no_more),
+		cmocka_unit_test(
+			the_device_tree_describes_what_the_hypervisor_emulates_and_no_more),
 		cmocka_unit_test(a_file_that_changed_after_the_check_is_refused),
 		cmocka_unit_test(elf_heads_that_lie_are_refused),
 		cmocka_unit_test(an_entry_given_as_virtual_address_is_translated),

@@ -48,7 +48,8 @@ static char *printed(const struct set_errors *errors)
 }
 
 /* Compare the errors with the "# expect LINE:COLUMN words" lines of the file. */
-static int compare_with_expected(const char *name, const char *text, const struct set_errors *errors)
+static int compare_with_expected(const char *name, const char *text,
+				 const struct set_errors *errors)
 {
 	const char *line = text;
 	size_t index = 0;
@@ -64,11 +65,12 @@ static int compare_with_expected(const char *name, const char *text, const struc
 		if (index >= errors->count) {
 			print_error("%s: missing: %u:%u %s\n", name, at_line, at_column, words);
 			wrong++;
-		} else if (errors->list[index].mark.line != at_line || errors->list[index].mark.column != at_column ||
+		} else if (errors->list[index].mark.line != at_line ||
+			   errors->list[index].mark.column != at_column ||
 			   !strstr(errors->list[index].message, words)) {
-			print_error("%s: expected %u:%u %s\n  got %u:%u %s\n", name, at_line, at_column, words,
-				    errors->list[index].mark.line, errors->list[index].mark.column,
-				    errors->list[index].message);
+			print_error("%s: expected %u:%u %s\n  got %u:%u %s\n", name, at_line,
+				    at_column, words, errors->list[index].mark.line,
+				    errors->list[index].mark.column, errors->list[index].message);
 			wrong++;
 		}
 		index++;
@@ -90,8 +92,9 @@ static int check_form(const char *name, const struct set_errors *errors)
 		char head[600];
 		char *caret;
 
-		snprintf(head, sizeof(head), "%s:%u:%u: error: %s\n  ", errors->path, errors->list[i].mark.line,
-			 errors->list[i].mark.column, errors->list[i].message);
+		snprintf(head, sizeof(head), "%s:%u:%u: error: %s\n  ", errors->path,
+			 errors->list[i].mark.line, errors->list[i].mark.column,
+			 errors->list[i].message);
 		if (strncmp(at, head, strlen(head))) {
 			print_error("%s: printed otherwise: %.200s\n", name, at);
 			wrong++;
@@ -100,7 +103,8 @@ static int check_form(const char *name, const struct set_errors *errors)
 		at += strlen(head);
 		caret = strchr(at, '\n') + 1;
 		at = strchr(caret, '\n') + 1;
-		if (at[-2] != '^' || (size_t)(at - 2 - caret) != 2 + (size_t)errors->list[i].mark.column - 1) {
+		if (at[-2] != '^' ||
+		    (size_t)(at - 2 - caret) != 2 + (size_t)errors->list[i].mark.column - 1) {
 			print_error("%s: caret of error %zu is elsewhere\n", name, i);
 			wrong++;
 		}
@@ -175,7 +179,8 @@ static void a_good_file_becomes_a_set_with_all_defaults(void **state)
 	assert_int_equal(set->vms[0].vcpu_count, 1);
 	assert_int_equal(set->vms[0].vcpu_cpu[0], 1);
 	assert_int_equal(set->vms[0].vcpu_cpu[1], -1);
-	assert_true(set->vms[0].clock_follow && set->vms[0].start_paused && set->vms[0].snapshot_refuse);
+	assert_true(set->vms[0].clock_follow && set->vms[0].start_paused &&
+		    set->vms[0].snapshot_refuse);
 	assert_int_equal(set->vms[0].slice_ns, 5000000);
 	assert_int_equal(set->vms[0].snapshot_keep, 8);
 	assert_int_equal(set->vms[0].snapshot_memory, 64 << 20);
@@ -253,8 +258,9 @@ static void errors_and_schema_are_json(void **state)
 	assert_null(load("x.yaml", text, sizeof(text) - 1, &errors));
 	json = config_errors_json(&errors);
 	assert_int_equal(json_array_size(json_object_get(json, "errors")), 2);
-	assert_int_equal(
-		json_integer_value(json_object_get(json_array_get(json_object_get(json, "errors"), 0), "column")), 19);
+	assert_int_equal(json_integer_value(json_object_get(
+				 json_array_get(json_object_get(json, "errors"), 0), "column")),
+			 19);
 	json_decref(json);
 	set_errors_free(&errors);
 	json = json_loads(schema, 0, NULL);
@@ -265,7 +271,8 @@ static void errors_and_schema_are_json(void **state)
 	free(schema);
 }
 
-static void expect_one(const char *text, size_t size, unsigned line, unsigned column, const char *words)
+static void expect_one(const char *text, size_t size, unsigned line, unsigned column,
+		       const char *words)
 {
 	struct set_errors errors;
 	struct set *set = load("one.yaml", text, size, &errors);
@@ -303,7 +310,9 @@ static void bytes_that_are_not_utf8_are_told_with_their_place(void **state)
 {
 	(void)state;
 	expect_one("version: 1\nname: \"\xff\"\n", 21, 2, 8, "not valid UTF-8");
-	expect_one("\xff\xfe" "a\0", 4, 1, 1, "not valid UTF-8");
+	expect_one("\xff\xfe"
+		   "a\0",
+		   4, 1, 1, "not valid UTF-8");
 	expect_one("name: \"1\\0\"\n", 12, 1, 7, "NUL");
 	expect_one("version: 1\nna\x01me: x\n", 20, 2, 3, "not valid UTF-8");
 	expect_one("", 0, 1, 1, "empty");
@@ -319,7 +328,8 @@ static void aliases_cannot_blow_a_file_up(void **state)
 	for (int i = 1; i < 12; i++) {
 		char line[200];
 
-		snprintf(line, sizeof(line), "x%d: &x%d [*x%d, *x%d, *x%d, *x%d, *x%d, *x%d, *x%d, *x%d, *x%d]\n", i, i,
+		snprintf(line, sizeof(line),
+			 "x%d: &x%d [*x%d, *x%d, *x%d, *x%d, *x%d, *x%d, *x%d, *x%d, *x%d]\n", i, i,
 			 i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
 		strcat(text, line);
 	}
@@ -356,7 +366,8 @@ static void too_many_vms_and_regions_are_refused(void **state)
 	(void)state;
 	strcpy(text, "version: 1\nmachine: {memory: 4GiB}\nvms:\n");
 	for (int i = 0; i < AV_VM_MAX; i++)
-		sprintf(text + strlen(text), "  - {name: v%d, image: guest.elf, memory: 16MiB}\n", i);
+		sprintf(text + strlen(text), "  - {name: v%d, image: guest.elf, memory: 16MiB}\n",
+			i);
 	strcat(text, "shm:\n");
 	for (int i = 0; i < AV_REGION_MAX + 1; i++)
 		sprintf(text + strlen(text), "  - {name: r%d, size: 4KiB, members: {v0: ro}}\n", i);
@@ -387,16 +398,18 @@ static void an_endless_list_of_mistakes_ends(void **state)
 
 static void a_region_without_address_goes_above_its_members(void **state)
 {
-	static const char text[] = "version: 1\nmachine: {memory: 3GiB}\nvms:\n"
-				   "  - {name: a, image: guest.elf, memory: 32MiB}\n"
-				   "  - {name: b, image: guest.elf, memory: 1GiB}\n"
-				   "shm:\n"
-				   "  - {name: high, size: 3MiB, members: {a: ro, b: rw}}\n"
-				   "  - {name: low, size: 4KiB, members: {a: ro}}\n"
-				   "  - {name: low2, size: 4KiB, members: {a: ro}}\n"
-				   "  - {name: high2, size: 4KiB, members: {b: ro}}\n"
-				   "  - {name: fixed, address: 0x70000000, size: 2MiB, members: {a: ro}}\n";
-	static const uint64_t wanted[] = {0x80000000, 0x70200000, 0x70400000, 0x80400000, 0x70000000};
+	static const char text[] =
+		"version: 1\nmachine: {memory: 3GiB}\nvms:\n"
+		"  - {name: a, image: guest.elf, memory: 32MiB}\n"
+		"  - {name: b, image: guest.elf, memory: 1GiB}\n"
+		"shm:\n"
+		"  - {name: high, size: 3MiB, members: {a: ro, b: rw}}\n"
+		"  - {name: low, size: 4KiB, members: {a: ro}}\n"
+		"  - {name: low2, size: 4KiB, members: {a: ro}}\n"
+		"  - {name: high2, size: 4KiB, members: {b: ro}}\n"
+		"  - {name: fixed, address: 0x70000000, size: 2MiB, members: {a: ro}}\n";
+	static const uint64_t wanted[] = {0x80000000, 0x70200000, 0x70400000, 0x80400000,
+					  0x70000000};
 	struct set_errors errors;
 	struct set *set = load("place.yaml", text, sizeof(text) - 1, &errors);
 
@@ -460,7 +473,8 @@ static void the_sets_that_come_with_avisor_are_right(void **state)
 		for (size_t i = 0; i < errors.count; i++) {
 			if (strstr(errors.list[i].message, "No such file"))
 				continue;
-			print_error("%s:%u: %s\n", path, errors.list[i].mark.line, errors.list[i].message);
+			print_error("%s:%u: %s\n", path, errors.list[i].mark.line,
+				    errors.list[i].message);
 			wrong++;
 		}
 		set_free(set);

@@ -107,8 +107,10 @@ static void a_good_file_survives_each_failing_allocation(void **state)
 
 static void wrong_files_survive_each_failing_allocation(void **state)
 {
-	static const char *const names[] = {"everything-wrong.yaml", "bad-fields.yaml", "bad-region.yaml", "images.yaml",
-					    "unknown-key.yaml", "merge-key.yaml", "syntax-bracket.yaml", "key-kinds.yaml"};
+	static const char *const names[] = {"everything-wrong.yaml", "bad-fields.yaml",
+					    "bad-region.yaml",       "images.yaml",
+					    "unknown-key.yaml",      "merge-key.yaml",
+					    "syntax-bracket.yaml",   "key-kinds.yaml"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -135,7 +137,8 @@ static void a_bundle_survives_each_failing_allocation(void **state)
 		status = bundle_write(set, control, fd, NULL, &error);
 		countdown = -1;
 		close(fd);
-		if (has_failed != (status != 0) || (has_failed && !strstr(error.message, "out of memory")))
+		if (has_failed != (status != 0) ||
+		    (has_failed && !strstr(error.message, "out of memory")))
 			fail_msg("allocation %ld: %d %s", n - 1, status, error.message);
 	} while (has_failed);
 	assert_true(n > 10);

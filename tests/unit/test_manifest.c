@@ -51,9 +51,10 @@ static void a_manifest_cut_off_anywhere_is_refused(void **state)
 /* A name is a field of the head, or TABLE[INDEX].FIELD. */
 static bool is_field_name(const char *name)
 {
-	static const char *const heads[] = {"magic", "abi_major", "abi_minor", "manifest_size", "bundle_size", "checksum",
-					    "ram_size", "cpu_count", "flags", "vm_count", "segment_count",
-					    "region_count", "member_count"};
+	static const char *const heads[] = {
+		"magic",         "abi_major",    "abi_minor",   "manifest_size", "bundle_size",
+		"checksum",      "ram_size",     "cpu_count",   "flags",         "vm_count",
+		"segment_count", "region_count", "member_count"};
 	char table[16], field[16];
 	unsigned index;
 
@@ -106,7 +107,8 @@ static void every_pair_of_flipped_bits_near_each_other_is_valid_or_refused(void 
 
 	(void)state;
 	for (size_t bit = 0; bit < sizeof(rig) * 8; bit += 3) {
-		for (size_t other = bit + 1; other < bit + 64 && other < sizeof(rig) * 8; other += 5) {
+		for (size_t other = bit + 1; other < bit + 64 && other < sizeof(rig) * 8;
+		     other += 5) {
 			rig_make(&rig);
 			((uint8_t *)&rig)[bit / 8] ^= (uint8_t)(1U << bit % 8);
 			((uint8_t *)&rig)[other / 8] ^= (uint8_t)(1U << other % 8);
@@ -117,14 +119,14 @@ static void every_pair_of_flipped_bits_near_each_other_is_valid_or_refused(void 
 	}
 }
 
-#define WRONG(name, ...)                                                                   \
-	do {                                                                               \
-		rig_make(&rig);                                                            \
-		__VA_ARGS__;                                                               \
-		rig_sign(&rig);                                                            \
-		if (!check(&rig, sizeof(rig), text))                                       \
-			fail_msg("accepted: %s", #__VA_ARGS__);                            \
-		assert_string_equal(text, name);                                           \
+#define WRONG(name, ...)                                        \
+	do {                                                    \
+		rig_make(&rig);                                 \
+		__VA_ARGS__;                                    \
+		rig_sign(&rig);                                 \
+		if (!check(&rig, sizeof(rig), text))            \
+			fail_msg("accepted: %s", #__VA_ARGS__); \
+		assert_string_equal(text, name);                \
 	} while (0)
 
 static void what_is_wrong_with_the_head_is_named(void **state)
@@ -280,7 +282,8 @@ int main(void)
 		cmocka_unit_test(a_good_manifest_is_accepted),
 		cmocka_unit_test(a_manifest_cut_off_anywhere_is_refused),
 		cmocka_unit_test(every_flipped_bit_is_refused_by_the_checksum_or_a_field),
-		cmocka_unit_test(every_flipped_bit_with_the_checksum_recomputed_is_valid_or_refused),
+		cmocka_unit_test(
+			every_flipped_bit_with_the_checksum_recomputed_is_valid_or_refused),
 		cmocka_unit_test(every_pair_of_flipped_bits_near_each_other_is_valid_or_refused),
 		cmocka_unit_test(what_is_wrong_with_the_head_is_named),
 		cmocka_unit_test(what_is_wrong_with_a_vm_is_named),
