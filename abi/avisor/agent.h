@@ -10,6 +10,8 @@
  * 0x21..0x7e without '"' and '\', or a string in double quotes in which \" \\ \n \r \t \xHH are the escapes; nothing
  * outside printable ASCII stands unescaped. Numbers are decimal, or 0x hex for addresses. An empty line is ignored. A line of
  * more than AV_LINE_MAX bytes, newline included, is skipped to its end and answered "0 err code=TOO_LONG".
+ * The byte AV_LINE_CANCEL forgets what came of the line so far: a client begins with it and a newline, so that half a
+ * line of one that died is not ended, and done, by the next.
  * A malformed line is answered "0 err code=MALFORMED" (with its ID if that could be read), an unknown
  * verb "ID err code=UNKNOWN_VERB", a missing or wrong argument "ID err code=INVALID msg=...".
  * The agent never speaks unasked, except one hello line ("0 hello ...") when the port is opened by the host;
@@ -21,6 +23,7 @@
 #pragma once
 
 #define AV_LINE_MAX 4096
+#define AV_LINE_CANCEL 0x18 /* CAN */
 #define AV_AGENT_PORT "org.avisor.agent"     /* a VM's own agent: port 1 of its virtio-console */
 #define AV_CONTROL_PORT "org.avisor.control" /* the control VM's */
 

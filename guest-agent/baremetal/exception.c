@@ -21,7 +21,10 @@ void guest_map_page(unsigned int index, uint64_t pa)
 	uint64_t va = GUEST_PAGES_VA + index * GUEST_PAGE_SIZE;
 
 	*(volatile uint64_t *)&guest_level3[index] = 0;
-	__asm__ volatile("dsb ishst\n\ttlbi vaae1is, %0\n\tdsb ish\n\tisb" : : "r"(va >> 12) : "memory");
+	__asm__ volatile("dsb ishst\n\ttlbi vaae1is, %0\n\tdsb ish\n\tisb"
+			 :
+			 : "r"(va >> 12)
+			 : "memory");
 	if (pa)
 		*(volatile uint64_t *)&guest_level3[index] = pa | 0x703;
 	__asm__ volatile("dsb ishst\n\tisb" ::: "memory");
@@ -29,7 +32,7 @@ void guest_map_page(unsigned int index, uint64_t pa)
 
 void guest_fault_begin(void)
 {
-	seen = (struct guest_fault){ 0 };
+	seen = (struct guest_fault){0};
 	armed = true;
 	__asm__ volatile("" ::: "memory");
 }
@@ -89,6 +92,7 @@ void guest_exception(struct guest_frame *frame, uint64_t kind)
 	print("\nEXCEPTION: kind=%lu esr=0x%lx elr=0x%lx far=0x%lx spsr=0x%lx\n", kind, frame->esr,
 	      frame->elr, frame->far, frame->spsr);
 	for (unsigned int i = 0; i < 31; i += 2)
-		print(" x%02u=%016lx x%02u=%016lx\n", i, frame->x[i], i + 1, i < 30 ? frame->x[i + 1] : 0);
+		print(" x%02u=%016lx x%02u=%016lx\n", i, frame->x[i], i + 1,
+		      i < 30 ? frame->x[i + 1] : 0);
 	guest_panic("unexpected exception");
 }

@@ -14,7 +14,10 @@ void guest_execute(uint32_t word, uint64_t x[8])
 
 	code[0] = word;
 	code[1] = 0xd65f03c0; /* ret */
-	__asm__ volatile("dc cvau, %0\n\tdsb ish\n\tic ivau, %0\n\tdsb ish\n\tisb" : : "r"(code) : "memory");
+	__asm__ volatile("dc cvau, %0\n\tdsb ish\n\tic ivau, %0\n\tdsb ish\n\tisb"
+			 :
+			 : "r"(code)
+			 : "memory");
 	__asm__ volatile("ldp x0, x1, [x19]\n\t"
 			 "ldp x2, x3, [x19, #16]\n\t"
 			 "ldp x4, x5, [x19, #32]\n\t"
@@ -26,6 +29,6 @@ void guest_execute(uint32_t word, uint64_t x[8])
 			 "stp x6, x7, [x19, #48]\n\t"
 			 :
 			 : "r"(registers), "r"(entry)
-			 : "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12",
-			   "x13", "x14", "x15", "x16", "x17", "x18", "x30", "memory", "cc");
+			 : "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11",
+			   "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x30", "memory", "cc");
 }

@@ -36,9 +36,9 @@ void interrupts_init(void)
 	while (mmio_read32(GICR + GICR_WAKER) & WAKER_ASLEEP)
 		;
 	__asm__ volatile("msr s3_0_c12_c12_5, %0\n\tisb" : : "r"(7ul)); /* ICC_SRE_EL1 */
-	__asm__ volatile("msr s3_0_c4_c6_0, %0" : : "r"(0xfful));	/* ICC_PMR_EL1 */
-	__asm__ volatile("msr s3_0_c12_c12_3, %0" : : "r"(0ul));	/* ICC_BPR1_EL1 */
-	__asm__ volatile("msr s3_0_c12_c12_4, %0" : : "r"(0ul));	/* ICC_CTLR_EL1 */
+	__asm__ volatile("msr s3_0_c4_c6_0, %0" : : "r"(0xfful));       /* ICC_PMR_EL1 */
+	__asm__ volatile("msr s3_0_c12_c12_3, %0" : : "r"(0ul));        /* ICC_BPR1_EL1 */
+	__asm__ volatile("msr s3_0_c12_c12_4, %0" : : "r"(0ul));        /* ICC_CTLR_EL1 */
 	__asm__ volatile("msr s3_0_c12_c12_7, %0\n\tisb" : : "r"(1ul)); /* ICC_IGRPEN1_EL1 */
 }
 
@@ -77,14 +77,20 @@ bool interrupts_take(void)
 {
 	uint64_t intid;
 
-	__asm__ volatile("mrs %0, s3_0_c12_c12_0\n\tdsb sy" : "=r"(intid) : : "memory"); /* ICC_IAR1_EL1 */
+	__asm__ volatile("mrs %0, s3_0_c12_c12_0\n\tdsb sy"
+			 : "=r"(intid)
+			 :
+			 : "memory"); /* ICC_IAR1_EL1 */
 	if (intid >= 1020)
 		return false;
 	if (intid < GUEST_INTID_COUNT && handlers[intid].handler)
 		handlers[intid].handler((unsigned int)intid, handlers[intid].context);
 	else
 		print("interrupt %lu has no handler\n", intid);
-	__asm__ volatile("msr s3_0_c12_c12_1, %0\n\tisb" : : "r"(intid) : "memory"); /* ICC_EOIR1_EL1 */
+	__asm__ volatile("msr s3_0_c12_c12_1, %0\n\tisb"
+			 :
+			 : "r"(intid)
+			 : "memory"); /* ICC_EOIR1_EL1 */
 	return true;
 }
 

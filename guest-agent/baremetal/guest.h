@@ -15,7 +15,7 @@
 #include "baremetal/hvc.h"
 
 #define GUEST_RAM_BASE 0x40000000ul
-#define GUEST_ALIAS 0x4000000000ul /* VA of the first GiB of RAM seen once more */
+#define GUEST_ALIAS 0x4000000000ul    /* VA of the first GiB of RAM seen once more */
 #define GUEST_PAGES_VA 0x4040000000ul /* VA of the 2 MiB window of guest_map_page() */
 #define GUEST_PAGE_SIZE 4096ul
 #define GUEST_REGION 0x70000000ul
@@ -52,10 +52,10 @@ uint64_t guest_hash(const void *data, size_t size, uint64_t hash);
 /* console.c: the PL011 */
 void console_put(char c);
 void console_write(const char *data, size_t size);
-int console_poll(void); /* a byte, or -1 */
-char console_get(void); /* sleeps until there is one */
+int console_poll(void);                       /* a byte, or -1 */
+char console_get(void);                       /* sleeps until there is one */
 size_t console_line(char *line, size_t size); /* until CR or LF, echoed; NUL-terminated */
-void console_input_start(void);		      /* interrupt for input: needs interrupts_init() */
+void console_input_start(void);               /* interrupt for input: needs interrupts_init() */
 
 /* print.c: %d %i %u %x %X %s %c %p %%, l, width, 0 and - */
 __attribute__((format(printf, 1, 2))) void print(const char *format, ...);
@@ -109,9 +109,18 @@ void interrupts_init(void);
 void interrupt_enable(unsigned int intid, bool edge, guest_handler handler, void *context);
 void interrupt_disable(unsigned int intid);
 bool interrupts_take(void); /* with interrupts masked: handle one pending; false: there was none */
-static inline void interrupts_unmask(void) { __asm__ volatile("msr daifclr, #2" ::: "memory"); }
-static inline void interrupts_mask(void) { __asm__ volatile("msr daifset, #2" ::: "memory"); }
-static inline void wait_for_interrupt(void) { __asm__ volatile("dsb sy\n\twfi" ::: "memory"); }
+static inline void interrupts_unmask(void)
+{
+	__asm__ volatile("msr daifclr, #2" ::: "memory");
+}
+static inline void interrupts_mask(void)
+{
+	__asm__ volatile("msr daifset, #2" ::: "memory");
+}
+static inline void wait_for_interrupt(void)
+{
+	__asm__ volatile("dsb sy\n\twfi" ::: "memory");
+}
 
 /* time.c: the virtual timer */
 static inline uint64_t counter_read(void)

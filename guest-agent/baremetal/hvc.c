@@ -23,7 +23,7 @@ struct hvc_result hvc_call(uint32_t function, uint64_t a1, uint64_t a2, uint64_t
 			 : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6)
 			 :
 			 : SMCCC_CLOBBERS);
-	return (struct hvc_result){ (int64_t)x0, { x1, x2, x3 } };
+	return (struct hvc_result){(int64_t)x0, {x1, x2, x3}};
 }
 
 int64_t psci_hvc(uint32_t function, uint64_t a1, uint64_t a2, uint64_t a3)

@@ -18,37 +18,37 @@ struct hvc_result {
 struct hvc_result hvc_call(uint32_t function, uint64_t x1, uint64_t x2, uint64_t x3, uint64_t x4,
 			   uint64_t x5, uint64_t x6);
 
-#define HVC_ARITY_0(name)                                                                          \
-	static inline struct hvc_result hvc_##name(void)                                           \
-	{                                                                                          \
-		return hvc_call(AV_HVC_ID(AV_HVC_##name), 0, 0, 0, 0, 0, 0);                       \
+#define HVC_ARITY_0(name)                                                    \
+	static inline struct hvc_result hvc_##name(void)                     \
+	{                                                                    \
+		return hvc_call(AV_HVC_ID(AV_HVC_##name), 0, 0, 0, 0, 0, 0); \
 	}
-#define HVC_ARITY_1(name)                                                                          \
-	static inline struct hvc_result hvc_##name(uint64_t x1)                                    \
-	{                                                                                          \
-		return hvc_call(AV_HVC_ID(AV_HVC_##name), x1, 0, 0, 0, 0, 0);                      \
+#define HVC_ARITY_1(name)                                                     \
+	static inline struct hvc_result hvc_##name(uint64_t x1)               \
+	{                                                                     \
+		return hvc_call(AV_HVC_ID(AV_HVC_##name), x1, 0, 0, 0, 0, 0); \
 	}
-#define HVC_ARITY_2(name)                                                                          \
-	static inline struct hvc_result hvc_##name(uint64_t x1, uint64_t x2)                       \
-	{                                                                                          \
-		return hvc_call(AV_HVC_ID(AV_HVC_##name), x1, x2, 0, 0, 0, 0);                     \
+#define HVC_ARITY_2(name)                                                      \
+	static inline struct hvc_result hvc_##name(uint64_t x1, uint64_t x2)   \
+	{                                                                      \
+		return hvc_call(AV_HVC_ID(AV_HVC_##name), x1, x2, 0, 0, 0, 0); \
 	}
-#define HVC_ARITY_3(name)                                                                          \
-	static inline struct hvc_result hvc_##name(uint64_t x1, uint64_t x2, uint64_t x3)          \
-	{                                                                                          \
-		return hvc_call(AV_HVC_ID(AV_HVC_##name), x1, x2, x3, 0, 0, 0);                    \
+#define HVC_ARITY_3(name)                                                                 \
+	static inline struct hvc_result hvc_##name(uint64_t x1, uint64_t x2, uint64_t x3) \
+	{                                                                                 \
+		return hvc_call(AV_HVC_ID(AV_HVC_##name), x1, x2, x3, 0, 0, 0);           \
 	}
-#define HVC_ARITY_4(name)                                                                          \
-	static inline struct hvc_result hvc_##name(uint64_t x1, uint64_t x2, uint64_t x3,          \
-						   uint64_t x4)                                    \
-	{                                                                                          \
-		return hvc_call(AV_HVC_ID(AV_HVC_##name), x1, x2, x3, x4, 0, 0);                   \
+#define HVC_ARITY_4(name)                                                                 \
+	static inline struct hvc_result hvc_##name(uint64_t x1, uint64_t x2, uint64_t x3, \
+						   uint64_t x4)                           \
+	{                                                                                 \
+		return hvc_call(AV_HVC_ID(AV_HVC_##name), x1, x2, x3, x4, 0, 0);          \
 	}
-#define HVC_ARITY_5(name)                                                                          \
-	static inline struct hvc_result hvc_##name(uint64_t x1, uint64_t x2, uint64_t x3,          \
-						   uint64_t x4, uint64_t x5)                       \
-	{                                                                                          \
-		return hvc_call(AV_HVC_ID(AV_HVC_##name), x1, x2, x3, x4, x5, 0);                  \
+#define HVC_ARITY_5(name)                                                                 \
+	static inline struct hvc_result hvc_##name(uint64_t x1, uint64_t x2, uint64_t x3, \
+						   uint64_t x4, uint64_t x5)              \
+	{                                                                                 \
+		return hvc_call(AV_HVC_ID(AV_HVC_##name), x1, x2, x3, x4, x5, 0);         \
 	}
 #define AV_HVC(name, number, arity, privilege) HVC_ARITY_##arity(name)
 #include <avisor/hypercalls.def>

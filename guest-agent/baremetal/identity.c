@@ -8,7 +8,7 @@ bool guest_has_hypervisor(void)
 	static int known = -1;
 
 	if (known < 0) {
-		struct hvc_result result = { .status = -1 };
+		struct hvc_result result = {.status = -1};
 
 		guest_fault_begin();
 		result = hvc_VERSION();
@@ -34,7 +34,7 @@ uint64_t guest_random(uint64_t *seed)
 uint64_t guest_nonce(void)
 {
 	static uint64_t calls;
-	uint64_t seed[4] = { counter_read(), ++calls, 0, 0 };
+	uint64_t seed[4] = {counter_read(), ++calls, 0, 0};
 	uint64_t hash;
 
 	if (guest_has_hypervisor()) {

@@ -42,7 +42,7 @@ static void put_number(const struct spec *spec, const char *sign, uint64_t value
 
 static const char *parse_spec(const char *format, struct spec *spec)
 {
-	*spec = (struct spec){ 0 };
+	*spec = (struct spec){0};
 	for (;; format++) {
 		if (*format == '-')
 			spec->left = true;
@@ -84,19 +84,23 @@ void print_list(const char *format, va_list list)
 			put_signed(&spec, spec.size ? va_arg(list, int64_t) : va_arg(list, int));
 			break;
 		case 'u':
-			put_number(&spec, "", spec.size ? va_arg(list, uint64_t) : va_arg(list, unsigned int),
+			put_number(&spec, "",
+				   spec.size ? va_arg(list, uint64_t) : va_arg(list, unsigned int),
 				   10, "0123456789");
 			break;
 		case 'x':
-			put_number(&spec, "", spec.size ? va_arg(list, uint64_t) : va_arg(list, unsigned int),
+			put_number(&spec, "",
+				   spec.size ? va_arg(list, uint64_t) : va_arg(list, unsigned int),
 				   16, "0123456789abcdef");
 			break;
 		case 'X':
-			put_number(&spec, "", spec.size ? va_arg(list, uint64_t) : va_arg(list, unsigned int),
+			put_number(&spec, "",
+				   spec.size ? va_arg(list, uint64_t) : va_arg(list, unsigned int),
 				   16, "0123456789ABCDEF");
 			break;
 		case 'p':
-			put_number(&spec, "0x", (uint64_t)va_arg(list, void *), 16, "0123456789abcdef");
+			put_number(&spec, "0x", (uint64_t)va_arg(list, void *), 16,
+				   "0123456789abcdef");
 			break;
 		case 's':
 			text = va_arg(list, const char *);

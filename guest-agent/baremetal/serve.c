@@ -18,12 +18,12 @@ static char buffer[SERVICE_BUFFER_SIZE] __attribute__((aligned(4096)));
 
 static struct service_result hypercall(void *context, uint32_t number, const uint64_t args[6])
 {
-	struct hvc_result result = hvc_call(AV_HVC_ID(number), args[0], args[1], args[2], args[3],
-					    args[4], args[5]);
+	struct hvc_result result =
+		hvc_call(AV_HVC_ID(number), args[0], args[1], args[2], args[3], args[4], args[5]);
 
 	(void)context;
-	return (struct service_result){ result.status,
-					{ result.value[0], result.value[1], result.value[2] } };
+	return (struct service_result){result.status,
+				       {result.value[0], result.value[1], result.value[2]}};
 }
 
 /* Where there is no hypervisor, hvc is undefined: a plain agent says so in its hello. */
@@ -32,7 +32,7 @@ static struct service_result no_hypercall(void *context, uint32_t number, const 
 	(void)context;
 	(void)number;
 	(void)args;
-	return (struct service_result){ AV_E_NOT_SUPPORTED, { 0 } };
+	return (struct service_result){AV_E_NOT_SUPPORTED, {0}};
 }
 
 static void write(void *context, const char *data, size_t size)
@@ -68,9 +68,9 @@ static void on_input(void *context, unsigned int port, const char *data, size_t 
 		service_input(&service, data, size);
 }
 
-static const struct vcon_ops vcon_operations = { on_open, on_close, on_input };
+static const struct vcon_ops vcon_operations = {on_open, on_close, on_input};
 
-static struct service_ops operations = { .hypercall = hypercall, .write = write, .flush = flush };
+static struct service_ops operations = {.hypercall = hypercall, .write = write, .flush = flush};
 
 static bool start(bool privileged)
 {

@@ -72,10 +72,19 @@ struct queue {
 	struct ring *ring;
 	uint32_t number;
 	uint16_t avail; /* how many were ever made available */
-	uint16_t seen;	/* how many used ones were looked at */
+	uint16_t seen;  /* how many used ones were looked at */
 };
 
-enum { DEVICE_READY, PORT_ADD, PORT_REMOVE, PORT_READY, CONSOLE_PORT, RESIZE, PORT_OPEN, PORT_NAME };
+enum {
+	DEVICE_READY,
+	PORT_ADD,
+	PORT_REMOVE,
+	PORT_READY,
+	CONSOLE_PORT,
+	RESIZE,
+	PORT_OPEN,
+	PORT_NAME
+};
 
 struct control_message {
 	uint32_t port;
@@ -83,11 +92,11 @@ struct control_message {
 };
 
 struct port {
-	bool open;	    /* the host's end, as of the last control message */
-	bool told;	    /* what was called back last */
-	uint32_t session;   /* grows with each opening */
+	bool open;        /* the host's end, as of the last control message */
+	bool told;        /* what was called back last */
+	uint32_t session; /* grows with each opening */
 	uint32_t told_session;
-	size_t filled;	    /* bytes in the current tx buffer */
+	size_t filled; /* bytes in the current tx buffer */
 };
 
 static struct ring rings[QUEUE_COUNT] __attribute__((aligned(4096)));
@@ -178,9 +187,9 @@ static void send_control(uint32_t port, uint16_t event, uint16_t value)
 	/* The slot is free when all but QUEUE_SIZE - 1 are used; the device never holds control messages back. */
 	while ((uint16_t)(queue->avail - used_index(queue)) >= QUEUE_SIZE)
 		barrier();
-	control_tx[id] = (struct control_message){ port, event, value };
+	control_tx[id] = (struct control_message){port, event, value};
 	queue->ring->desc[id] =
-		(struct desc){ (uint64_t)(uintptr_t)&control_tx[id], sizeof(control_tx[id]), 0, 0 };
+		(struct desc){(uint64_t)(uintptr_t)&control_tx[id], sizeof(control_tx[id]), 0, 0};
 	post(queue, id);
 	notify(queue);
 }
@@ -239,14 +248,14 @@ static void tell_opening(unsigned int number)
 	}
 }
 
-static bool poll_input(unsigned int number)
+static bool poll_input(unsigned int number, uint16_t limit)
 {
 	struct queue *queue = &queues[RX_OF(number)];
 	uint16_t old = queue->avail;
 	uint32_t length;
 	int id;
 
-	while ((id = take_used(queue, &length)) >= 0) {
+	while (queue->seen != limit && (id = take_used(queue, &length)) >= 0) {
 		if (length > RX_SIZE)
 			length = RX_SIZE;
 		if (ops->input)
@@ -263,13 +272,22 @@ bool vcon_pending(void)
 
 bool vcon_poll(void)
 {
+	uint16_t limits[VCON_PORT_COUNT];
 	bool worked;
 
 	pending = false;
+	/*
+	 * Only input that is there before the control queue is read: then the opening that it came after has been
+	 * seen, and its answer is not taken for one to nobody.
+	 */
+	for (unsigned int i = 0; i < VCON_PORT_COUNT; i++)
+		limits[i] = used_index(&queues[RX_OF(i)]);
+	barrier();
 	worked = poll_control();
 	for (unsigned int i = 0; i < VCON_PORT_COUNT; i++) {
 		tell_opening(i);
-		worked |= poll_input(i);
+		worked |= poll_input(i, limits[i]);
+		worked |= used_index(&queues[RX_OF(i)]) != queues[RX_OF(i)].seen;
 	}
 	return worked;
 }
@@ -315,8 +333,8 @@ void vcon_flush(unsigned int number)
 
 	if (port->filled == 0)
 		return;
-	queue->ring->desc[id] = (struct desc){ (uint64_t)(uintptr_t)tx_buffers[number][id],
-					       (uint32_t)port->filled, 0, 0 };
+	queue->ring->desc[id] = (struct desc){(uint64_t)(uintptr_t)tx_buffers[number][id],
+					      (uint32_t)port->filled, 0, 0};
 	port->filled = 0;
 	post(queue, id);
 	notify(queue);
@@ -373,7 +391,7 @@ static bool start_queue(uint32_t number)
 	struct queue *queue = &queues[number];
 
 	memset(&rings[number], 0, sizeof(rings[number]));
-	*queue = (struct queue){ .ring = &rings[number], .number = number };
+	*queue = (struct queue){.ring = &rings[number], .number = number};
 	if (number % 2 == 1)
 		rings[number].avail.flags = AVAIL_NO_INTERRUPT;
 	mmio_write32(BASE + QUEUE_SEL, number);
@@ -392,8 +410,8 @@ static void fill_queue(uint32_t number, char *buffers, uint32_t size)
 	struct queue *queue = &queues[number];
 
 	for (uint16_t i = 0; i < QUEUE_SIZE; i++) {
-		queue->ring->desc[i] =
-			(struct desc){ (uint64_t)(uintptr_t)(buffers + i * size), size, DESC_WRITE, 0 };
+		queue->ring->desc[i] = (struct desc){(uint64_t)(uintptr_t)(buffers + i * size),
+						     size, DESC_WRITE, 0};
 		post(queue, i);
 	}
 }

@@ -15,8 +15,9 @@
 #define VCON_PORT_COUNT 2
 
 struct vcon_ops {
-	void (*open)(void *context, unsigned int port);	 /* the host has opened its end */
-	void (*close)(void *context, unsigned int port); /* before each open but the first, and when it leaves */
+	void (*open)(void *context, unsigned int port); /* the host has opened its end */
+	void (*close)(void *context,
+		      unsigned int port); /* before each open but the first, and when it leaves */
 	void (*input)(void *context, unsigned int port, const char *data, size_t size);
 };
 

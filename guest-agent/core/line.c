@@ -37,6 +37,10 @@ enum line_event line_feed_next(struct line_feed *feed, const char **data, size_t
 		(*size)--;
 		if (byte == '\n')
 			return feed_finish(feed);
+		if (byte == AV_LINE_CANCEL) {
+			line_feed_reset(feed);
+			continue;
+		}
 		if (feed->length >= AV_LINE_MAX - 1)
 			feed->skipping = true;
 		else
@@ -222,7 +226,7 @@ static void terminate(struct cursor *cursor)
 
 enum line_result line_parse(struct line *line, char *text, size_t length)
 {
-	struct cursor cursor = { .text = text, .at = 0, .end = length };
+	struct cursor cursor = {.text = text, .at = 0, .end = length};
 
 	line->id = 0;
 	line->verb = NULL;

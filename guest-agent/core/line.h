@@ -19,8 +19,9 @@
  * From a byte stream to lines. Zero it, or line_feed_reset() it, when a connection starts.
  */
 struct line_feed {
-	char text[AV_LINE_MAX + 1]; /* after LINE_READY: the line, NUL-terminated, without its newline */
-	size_t length;		    /* after LINE_READY: its bytes (it may contain NULs; parse refuses them) */
+	char text[AV_LINE_MAX +
+		  1];  /* after LINE_READY: the line, NUL-terminated, without its newline */
+	size_t length; /* after LINE_READY: its bytes (it may contain NULs; parse refuses them) */
 	bool ready;
 	bool skipping;
 };
@@ -45,11 +46,11 @@ enum line_event line_feed_next(struct line_feed *feed, const char **data, size_t
 struct line_field {
 	const char *key;
 	const char *value; /* unescaped */
-	size_t length;	   /* of value: \x00 may be in it */
+	size_t length;     /* of value: \x00 may be in it */
 };
 
 struct line {
-	uint64_t id; /* 0 when it could not be read */
+	uint64_t id;      /* 0 when it could not be read */
 	const char *verb; /* of a request; "row", "ok", "err" or "hello" in what an agent sends */
 	size_t field_count;
 	struct line_field fields[LINE_FIELD_MAX];
@@ -57,7 +58,7 @@ struct line {
 
 enum line_result {
 	LINE_PARSED,
-	LINE_EMPTY,	/* nothing, or spaces only: to be ignored */
+	LINE_EMPTY,     /* nothing, or spaces only: to be ignored */
 	LINE_MALFORMED, /* line->id is set if that much could be read, else 0 */
 };
 

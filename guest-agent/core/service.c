@@ -15,28 +15,28 @@ static const struct verb {
 	const char *keys; /* what it takes, each followed by a space */
 	bool everywhere;  /* not only in the control VM */
 } verbs[] = {
-	{ "hello", service_hello, "", true },
-	{ "ping", service_ok, "", true },
-	{ "vms", service_vms, "", false },
-	{ "vm", service_vm, "vm ", false },
-	{ "stats", service_stats, "vm ", false },
-	{ "machine", service_machine, "", false },
-	{ "pause", service_pause, "vm ", false },
-	{ "resume", service_resume, "vm ", false },
-	{ "stop", service_stop, "vm ", false },
-	{ "start", service_start, "vm paused ", false },
-	{ "restart", service_restart, "vm paused ", false },
-	{ "take", service_take, "vm name request ", false },
-	{ "restore", service_restore, "vm id name latest boot undo keep_undo paused ", false },
-	{ "snapshots", service_snapshots, "vm ", false },
-	{ "delete", service_delete, "vm id name undo ", false },
-	{ "set", service_set, "vm id name new_name pinned ", false },
-	{ "regions", service_regions, "", false },
-	{ "events", service_events, "since ", false },
-	{ "log", service_log, "since ", false },
-	{ "drain", service_drain, "vm ", false },
-	{ "audit", service_audit, "vm ", false },
-	{ "hook", service_hook, "name ", false },
+	{"hello", service_hello, "", true},
+	{"ping", service_ok, "", true},
+	{"vms", service_vms, "", false},
+	{"vm", service_vm, "vm ", false},
+	{"stats", service_stats, "vm ", false},
+	{"machine", service_machine, "", false},
+	{"pause", service_pause, "vm ", false},
+	{"resume", service_resume, "vm ", false},
+	{"stop", service_stop, "vm ", false},
+	{"start", service_start, "vm paused ", false},
+	{"restart", service_restart, "vm paused ", false},
+	{"take", service_take, "vm name request ", false},
+	{"restore", service_restore, "vm id name latest boot undo keep_undo paused ", false},
+	{"snapshots", service_snapshots, "vm ", false},
+	{"delete", service_delete, "vm id name undo ", false},
+	{"set", service_set, "vm id name new_name pinned ", false},
+	{"regions", service_regions, "", false},
+	{"events", service_events, "since ", false},
+	{"log", service_log, "since ", false},
+	{"drain", service_drain, "vm ", false},
+	{"audit", service_audit, "vm ", false},
+	{"hook", service_hook, "name ", false},
 };
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
@@ -46,23 +46,23 @@ static const struct {
 	const char *name;
 	const char *message;
 } errors[] = {
-	{ AV_E_NOT_SUPPORTED, "NOT_SUPPORTED", "this hypervisor does not do that" },
-	{ AV_E_INVALID, "INVALID", "an argument is out of range" },
-	{ AV_E_DENIED, "DENIED", "not allowed for that VM" },
-	{ AV_E_NOT_FOUND, "NOT_FOUND", "no such thing" },
-	{ AV_E_WRONG_STATE, "WRONG_STATE", "the state of the VM does not allow it" },
-	{ AV_E_NO_MEMORY, "NO_MEMORY", "the memory budget of the VM does not allow it" },
-	{ AV_E_BAD_ADDRESS, "BAD_ADDRESS", "the agent gave a bad address" },
-	{ AV_E_EXISTS, "EXISTS", "that name is taken" },
-	{ AV_E_PINNED, "PINNED", "the snapshot is pinned" },
-	{ AV_E_LIMIT, "LIMIT", "a limit is reached" },
-	{ AV_E_INTEGRITY, "INTEGRITY", "the audit found a wrong count" },
+	{AV_E_NOT_SUPPORTED, "NOT_SUPPORTED", "this hypervisor does not do that"},
+	{AV_E_INVALID, "INVALID", "an argument is out of range"},
+	{AV_E_DENIED, "DENIED", "not allowed for that VM"},
+	{AV_E_NOT_FOUND, "NOT_FOUND", "no such thing"},
+	{AV_E_WRONG_STATE, "WRONG_STATE", "the state of the VM does not allow it"},
+	{AV_E_NO_MEMORY, "NO_MEMORY", "the memory budget of the VM does not allow it"},
+	{AV_E_BAD_ADDRESS, "BAD_ADDRESS", "the agent gave a bad address"},
+	{AV_E_EXISTS, "EXISTS", "that name is taken"},
+	{AV_E_PINNED, "PINNED", "the snapshot is pinned"},
+	{AV_E_LIMIT, "LIMIT", "a limit is reached"},
+	{AV_E_INTEGRITY, "INTEGRITY", "the audit found a wrong count"},
 };
 
-struct service_result service_call(struct service *service, uint32_t number, uint64_t x1, uint64_t x2,
-				   uint64_t x3, uint64_t x4, uint64_t x5)
+struct service_result service_call(struct service *service, uint32_t number, uint64_t x1,
+				   uint64_t x2, uint64_t x3, uint64_t x4, uint64_t x5)
 {
-	uint64_t args[6] = { x1, x2, x3, x4, x5, 0 };
+	uint64_t args[6] = {x1, x2, x3, x4, x5, 0};
 
 	return service->ops->hypercall(service->context, number, args);
 }
@@ -133,18 +133,20 @@ void service_learn(struct service *service)
 	if (!service->privileged) {
 		service->boots = 1;
 		if (service_call(service, AV_HVC_VM_INFO, AV_VM_SELF, service->buffer_ipa,
-				 sizeof(*vm), 0, 0).status == AV_OK)
+				 sizeof(*vm), 0, 0)
+			    .status == AV_OK)
 			service->boots = vm->generation + 1;
 		return;
 	}
 	if (service_call(service, AV_HVC_MACHINE_INFO, service->buffer_ipa, sizeof(*machine), 0, 0,
-			 0).status != AV_OK)
+			 0)
+		    .status != AV_OK)
 		return;
 	service->boots = machine->control_restarts + 1;
 	service->vm_count = 0;
 	for (uint32_t i = 0; i < AV_VM_MAX; i++) {
-		if (service_call(service, AV_HVC_VM_INFO, i, service->buffer_ipa, sizeof(*vm), 0,
-				 0).status != AV_OK)
+		if (service_call(service, AV_HVC_VM_INFO, i, service->buffer_ipa, sizeof(*vm), 0, 0)
+			    .status != AV_OK)
 			break;
 		__builtin_memcpy(service->vm_names[i], vm->name, AV_NAME_SIZE);
 		service->vm_count = i + 1;
@@ -236,7 +238,7 @@ void service_add_id(struct line_out *out, const char *key, uint64_t id)
 
 void service_add_state(struct line_out *out, uint64_t state)
 {
-	static const char *const names[] = { "running", "paused", "starved", "crashed", "stopped" };
+	static const char *const names[] = {"running", "paused", "starved", "crashed", "stopped"};
 
 	line_add_text(out, "state", state < 5 ? names[state] : "unknown");
 }

@@ -36,7 +36,7 @@ struct service {
 	void *context;
 	const char *version;
 	bool privileged;     /* the control VM's: all verbs */
-	void *buffer;	     /* SERVICE_BUFFER_SIZE bytes that hypercalls fill, 8-byte aligned */
+	void *buffer;        /* SERVICE_BUFFER_SIZE bytes that hypercalls fill, 8-byte aligned */
 	uint64_t buffer_ipa; /* its address for the hypervisor */
 
 	bool crash_armed;

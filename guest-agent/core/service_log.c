@@ -43,7 +43,8 @@ int64_t service_regions(struct service *service)
 	for (uint64_t i = 0; i < AV_REGION_MAX; i++) {
 		struct line_out *out;
 		int64_t status = service_call(service, AV_HVC_REGION_INFO, i, service->buffer_ipa,
-					      sizeof(*region), 0, 0).status;
+					      sizeof(*region), 0, 0)
+					 .status;
 
 		if (status == AV_E_NOT_FOUND)
 			break;
@@ -131,7 +132,8 @@ int64_t service_events(struct service *service)
 	line_add_number(out, "lost", result.value[2]);
 	return service_done(service);
 }
-_Static_assert(EVENT_ROW_MAX * sizeof(struct av_event) <= SERVICE_BUFFER_SIZE, "the buffer holds 64 events");
+_Static_assert(EVENT_ROW_MAX * sizeof(struct av_event) <= SERVICE_BUFFER_SIZE,
+	       "the buffer holds 64 events");
 
 int64_t service_log(struct service *service)
 {
@@ -142,8 +144,8 @@ int64_t service_log(struct service *service)
 	if (status != 0)
 		return status;
 	for (unsigned int row = 0; row < LOG_ROW_MAX; row++) {
-		struct service_result result = service_call(service, AV_HVC_LOG_READ, next,
-							    service->buffer_ipa, LOG_ROW_SIZE, 0, 0);
+		struct service_result result = service_call(
+			service, AV_HVC_LOG_READ, next, service->buffer_ipa, LOG_ROW_SIZE, 0, 0);
 
 		if (result.status != AV_OK)
 			return result.status;
@@ -153,8 +155,8 @@ int64_t service_log(struct service *service)
 			lost += result.value[1] - next;
 		out = service_begin(service, "row");
 		line_add_number(out, "at", result.value[1]);
-		next = result.value[1] + line_add_bytes_fit(out, "data", service->buffer,
-							    (size_t)result.value[0]);
+		next = result.value[1] +
+		       line_add_bytes_fit(out, "data", service->buffer, (size_t)result.value[0]);
 		service_send(service);
 	}
 	out = service_begin(service, "ok");

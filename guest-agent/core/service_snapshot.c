@@ -35,8 +35,8 @@ static int64_t find_name(struct service *service, uint64_t vm, const char *text,
 }
 
 /* A flag that selects: absent, or 1. */
-static int64_t add_choice(struct service *service, const char *key, uint64_t special, unsigned int *count,
-			  uint64_t *id)
+static int64_t add_choice(struct service *service, const char *key, uint64_t special,
+			  unsigned int *count, uint64_t *id)
 {
 	bool chosen;
 	int64_t status = service_flag(service, key, &chosen);
@@ -71,7 +71,8 @@ static int64_t choose(struct service *service, uint64_t vm, uint64_t *id)
 	if (line_find(line, "name"))
 		count++;
 	if (count != 1)
-		return service_refuse(service, "which snapshot? exactly one of id, name and the like");
+		return service_refuse(service,
+				      "which snapshot? exactly one of id, name and the like");
 	if (line_find(line, "name"))
 		return name ? find_name(service, vm, name, id) : AV_E_NOT_FOUND;
 	return 0;
@@ -90,10 +91,11 @@ int64_t service_take(struct service *service)
 		return status;
 	if (line_find(line, "request") && !line_hex(line, "request", &request))
 		return service_refuse(service, "request= is not a hex number");
-	if (line_find(line, "name") && (!name || !*name || !service_pad_name(service->buffer, name)))
+	if (line_find(line, "name") &&
+	    (!name || !*name || !service_pad_name(service->buffer, name)))
 		return service_refuse(service, "name= is empty or too long");
-	result = service_call(service, AV_HVC_SNAPSHOT_TAKE, vm, name ? service->buffer_ipa : 0, request,
-			      0, 0);
+	result = service_call(service, AV_HVC_SNAPSHOT_TAKE, vm, name ? service->buffer_ipa : 0,
+			      request, 0, 0);
 	if (result.status != AV_OK)
 		return result.status;
 	out = service_begin(service, "ok");
@@ -124,7 +126,8 @@ int64_t service_restore(struct service *service)
 	if (status != 0)
 		return status;
 	result = service_call(service, AV_HVC_SNAPSHOT_RESTORE, vm, id,
-			      (paused ? AV_RESTORE_PAUSED : 0u) | (keep ? AV_RESTORE_UNDO : 0u), 0, 0);
+			      (paused ? AV_RESTORE_PAUSED : 0u) | (keep ? AV_RESTORE_UNDO : 0u), 0,
+			      0);
 	if (result.status != AV_OK)
 		return result.status;
 	out = service_begin(service, "ok");
@@ -160,7 +163,7 @@ static void send_snapshot(struct service *service, const struct av_snapshot_info
 
 int64_t service_snapshots(struct service *service)
 {
-	static const uint64_t special[] = { AV_SNAPSHOT_BOOT, AV_SNAPSHOT_UNDO };
+	static const uint64_t special[] = {AV_SNAPSHOT_BOOT, AV_SNAPSHOT_UNDO};
 	const struct av_snapshot_info *info = service->buffer;
 	uint64_t vm, cursor = 0;
 	int64_t status = service_target(service, &vm);
@@ -174,7 +177,8 @@ int64_t service_snapshots(struct service *service)
 		else if (status != AV_E_NOT_FOUND)
 			return status;
 	}
-	while ((status = ask_snapshot(service, vm, cursor)) == AV_OK && info->id < AV_SNAPSHOT_NONE) {
+	while ((status = ask_snapshot(service, vm, cursor)) == AV_OK &&
+	       info->id < AV_SNAPSHOT_NONE) {
 		send_snapshot(service, info);
 		cursor = info->id + 1;
 	}
@@ -220,13 +224,15 @@ int64_t service_set(struct service *service)
 		if (!new_name || !service_pad_name(service->buffer, new_name))
 			return service_refuse(service, "new_name= is too long");
 		status = service_call(service, AV_HVC_SNAPSHOT_SET, vm, id, AV_SNAPSHOT_SET_NAME,
-				      service->buffer_ipa, 0).status;
+				      service->buffer_ipa, 0)
+				 .status;
 		if (status != AV_OK)
 			return status;
 	}
 	if (line_find(line, "pinned")) {
 		status = service_call(service, AV_HVC_SNAPSHOT_SET, vm, id, AV_SNAPSHOT_SET_PINNED,
-				      pinned, 0).status;
+				      pinned, 0)
+				 .status;
 		if (status != AV_OK)
 			return status;
 	}

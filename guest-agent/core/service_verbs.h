@@ -36,8 +36,8 @@ int64_t service_events(struct service *service);
 int64_t service_log(struct service *service);
 
 /* The call with up to five arguments. */
-struct service_result service_call(struct service *service, uint32_t number, uint64_t x1, uint64_t x2,
-				   uint64_t x3, uint64_t x4, uint64_t x5);
+struct service_result service_call(struct service *service, uint32_t number, uint64_t x1,
+				   uint64_t x2, uint64_t x3, uint64_t x4, uint64_t x5);
 
 /* "row" or "ok": returns the line to add to; service_send() ends it. */
 struct line_out *service_begin(struct service *service, const char *verb);
@@ -59,7 +59,8 @@ void service_learn(struct service *service);
 const char *service_vm_name(struct service *service, uint32_t vm);
 
 void service_add_name(struct line_out *out, const char *key, const char name[AV_NAME_SIZE]);
-void service_add_id(struct line_out *out, const char *key, uint64_t id); /* boot, undo, none or a number */
+void service_add_id(struct line_out *out, const char *key,
+		    uint64_t id); /* boot, undo, none or a number */
 void service_add_state(struct line_out *out, uint64_t state);
 
 /* A name as the calls want it, NUL-padded; false when it is longer. */

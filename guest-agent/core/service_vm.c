@@ -76,16 +76,11 @@ int64_t service_vm(struct service *service)
 int64_t service_stats(struct service *service)
 {
 	static const char *const exits[AV_EXIT_COUNT] = {
-		[AV_EXIT_HVC] = "hvc",
-		[AV_EXIT_SMC] = "smc",
-		[AV_EXIT_WFI] = "wfi",
-		[AV_EXIT_SYSREG] = "sysreg",
-		[AV_EXIT_MMIO] = "mmio",
-		[AV_EXIT_FAULT_TOUCH] = "touch",
-		[AV_EXIT_FAULT_WRITE] = "write",
-		[AV_EXIT_FAULT_OTHER] = "fault",
-		[AV_EXIT_IRQ] = "irq",
-		[AV_EXIT_INJECTED_ABORT] = "abort",
+		[AV_EXIT_HVC] = "hvc",           [AV_EXIT_SMC] = "smc",
+		[AV_EXIT_WFI] = "wfi",           [AV_EXIT_SYSREG] = "sysreg",
+		[AV_EXIT_MMIO] = "mmio",         [AV_EXIT_FAULT_TOUCH] = "touch",
+		[AV_EXIT_FAULT_WRITE] = "write", [AV_EXIT_FAULT_OTHER] = "fault",
+		[AV_EXIT_IRQ] = "irq",           [AV_EXIT_INJECTED_ABORT] = "abort",
 		[AV_EXIT_OTHER] = "other",
 	};
 	const struct av_vm_stats *stats = service->buffer;
@@ -95,7 +90,8 @@ int64_t service_stats(struct service *service)
 
 	if (status == 0)
 		status = service_call(service, AV_HVC_VM_STATS, vm, service->buffer_ipa,
-				      sizeof(*stats), 0, 0).status;
+				      sizeof(*stats), 0, 0)
+				 .status;
 	if (status != AV_OK)
 		return status;
 	out = service_begin(service, "row");
@@ -122,7 +118,8 @@ int64_t service_machine(struct service *service)
 	const struct av_machine_info *machine = service->buffer;
 	struct line_out *out;
 	int64_t status = service_call(service, AV_HVC_MACHINE_INFO, service->buffer_ipa,
-				      sizeof(*machine), 0, 0, 0).status;
+				      sizeof(*machine), 0, 0, 0)
+				 .status;
 
 	if (status != AV_OK)
 		return status;

@@ -32,8 +32,10 @@ static void a_request_gives_its_id_verb_and_fields(void **state)
 	uint64_t number;
 
 	(void)state;
-	assert_int_equal(parse_text(&line, &copy, "1f take vm=vm1 name=\"a \\\"b\\\" \\\\ \\x41\\n\" request=0xff n=17"),
-			 LINE_PARSED);
+	assert_int_equal(
+		parse_text(&line, &copy,
+			   "1f take vm=vm1 name=\"a \\\"b\\\" \\\\ \\x41\\n\" request=0xff n=17"),
+		LINE_PARSED);
 	assert_int_equal(line.id, 0x1f);
 	assert_string_equal(line.verb, "take");
 	assert_int_equal(line.field_count, 4);
@@ -69,34 +71,34 @@ static void malformed_lines_are_refused_with_the_id_that_could_be_read(void **st
 		const char *text;
 		uint64_t id;
 	} bad[] = {
-		{ "ping", 0 },
-		{ "1", 1 },
-		{ "AB ping", 0 },
-		{ "12345678901234567 ping", 0 },
-		{ "x1 ping", 0 },
-		{ "1 Ping", 1 },
-		{ "1 ping\t", 1 },
-		{ "1 ping vm", 1 },
-		{ "1 ping =x", 1 },
-		{ "1 ping vm=", 1 },
-		{ "1 ping vm= x=1", 1 },
-		{ "1 ping vm=a\"b", 1 },
-		{ "1 ping vm=a\\b", 1 },
-		{ "1 ping vm=\"a", 1 },
-		{ "1 ping vm=\"a\\", 1 },
-		{ "1 ping vm=\"a\\\"", 1 },
-		{ "1 ping vm=\"a\\q\"", 1 },
-		{ "1 ping vm=\"a\\x4\"", 1 },
-		{ "1 ping vm=\"a\\x4", 1 },
-		{ "1 ping vm=\"a\"b", 1 },
-		{ "1 ping vm=\"a\x01\"", 1 },
-		{ "1 ping vm=\"\xc3\xa4\"", 1 },
-		{ "1 ping vm=\xff", 1 },
-		{ "1 ping vm=1 vm=2", 1 },
-		{ "1 ping 2vm=1", 1 },
-		{ "1 ping aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=1", 1 },
-		{ "fffffffffffffff1 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 0xfffffffffffffff1 },
-		{ "1 ping\r", 1 },
+		{"ping", 0},
+		{"1", 1},
+		{"AB ping", 0},
+		{"12345678901234567 ping", 0},
+		{"x1 ping", 0},
+		{"1 Ping", 1},
+		{"1 ping\t", 1},
+		{"1 ping vm", 1},
+		{"1 ping =x", 1},
+		{"1 ping vm=", 1},
+		{"1 ping vm= x=1", 1},
+		{"1 ping vm=a\"b", 1},
+		{"1 ping vm=a\\b", 1},
+		{"1 ping vm=\"a", 1},
+		{"1 ping vm=\"a\\", 1},
+		{"1 ping vm=\"a\\\"", 1},
+		{"1 ping vm=\"a\\q\"", 1},
+		{"1 ping vm=\"a\\x4\"", 1},
+		{"1 ping vm=\"a\\x4", 1},
+		{"1 ping vm=\"a\"b", 1},
+		{"1 ping vm=\"a\x01\"", 1},
+		{"1 ping vm=\"\xc3\xa4\"", 1},
+		{"1 ping vm=\xff", 1},
+		{"1 ping vm=1 vm=2", 1},
+		{"1 ping 2vm=1", 1},
+		{"1 ping aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=1", 1},
+		{"fffffffffffffff1 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 0xfffffffffffffff1},
+		{"1 ping\r", 1},
 	};
 	struct line line;
 	char *copy = NULL;
@@ -145,8 +147,17 @@ static void more_fields_than_the_limit_are_malformed(void **state)
 
 static void numbers_are_whole_and_fit_64_bits(void **state)
 {
-	static const char *const bad[] = { "", "0x", "12a", "-1", "+1", " 1", "1 ", "0X10", "0xg",
-					   "18446744073709551616", "0x10000000000000000" };
+	static const char *const bad[] = {"",
+					  "0x",
+					  "12a",
+					  "-1",
+					  "+1",
+					  " 1",
+					  "1 ",
+					  "0X10",
+					  "0xg",
+					  "18446744073709551616",
+					  "0x10000000000000000"};
 	uint64_t value = 5;
 
 	(void)state;
@@ -166,7 +177,7 @@ static void numbers_are_whole_and_fit_64_bits(void **state)
 static void the_feeder_cuts_a_stream_into_lines_however_it_comes(void **state)
 {
 	static const char stream[] = "\n1 ping\nsecond\n\nhalf";
-	static const char *const lines[] = { "", "1 ping", "second", "" };
+	static const char *const lines[] = {"", "1 ping", "second", ""};
 	struct line_feed feed;
 
 	(void)state;
@@ -176,7 +187,8 @@ static void the_feeder_cuts_a_stream_into_lines_however_it_comes(void **state)
 		memset(&feed, 0, sizeof(feed));
 		for (size_t at = 0; at < sizeof(stream) - 1; at += chunk) {
 			const char *data = stream + at;
-			size_t size = sizeof(stream) - 1 - at < chunk ? sizeof(stream) - 1 - at : chunk;
+			size_t size =
+				sizeof(stream) - 1 - at < chunk ? sizeof(stream) - 1 - at : chunk;
 			enum line_event event;
 
 			while ((event = line_feed_next(&feed, &data, &size)) != LINE_MORE) {
@@ -205,7 +217,7 @@ static enum line_event feed_run(struct line_feed *feed, size_t length)
 
 static void a_line_of_4096_bytes_is_taken_and_one_more_is_too_long(void **state)
 {
-	struct line_feed feed = { 0 };
+	struct line_feed feed = {0};
 
 	(void)state;
 	assert_int_equal(feed_run(&feed, AV_LINE_MAX - 1), LINE_READY);
@@ -218,7 +230,7 @@ static void a_line_of_4096_bytes_is_taken_and_one_more_is_too_long(void **state)
 
 static void a_reset_forgets_half_a_line(void **state)
 {
-	struct line_feed feed = { 0 };
+	struct line_feed feed = {0};
 	const char *data = "half a li";
 	size_t size = 9;
 
@@ -229,6 +241,26 @@ static void a_reset_forgets_half_a_line(void **state)
 	size = 7;
 	assert_int_equal(line_feed_next(&feed, &data, &size), LINE_READY);
 	assert_string_equal(feed.text, "1 ping");
+}
+
+static void a_cancel_forgets_the_line_so_far_however_long(void **state)
+{
+	static char text[2 * AV_LINE_MAX];
+	struct line_feed feed = { 0 };
+	const char *data = "1 stop vm=vm1\x18\n2 ping\n";
+	size_t size = strlen(data);
+
+	(void)state;
+	assert_int_equal(line_feed_next(&feed, &data, &size), LINE_READY);
+	assert_string_equal(feed.text, "");
+	assert_int_equal(line_feed_next(&feed, &data, &size), LINE_READY);
+	assert_string_equal(feed.text, "2 ping");
+	memset(text, 'a', sizeof(text));
+	memcpy(text + sizeof(text) - 3, "\x18x\n", 3);
+	data = text;
+	size = sizeof(text);
+	assert_int_equal(line_feed_next(&feed, &data, &size), LINE_READY);
+	assert_string_equal(feed.text, "x");
 }
 
 static void built_lines_look_as_specified(void **state)
@@ -247,8 +279,9 @@ static void built_lines_look_as_specified(void **state)
 	size = line_end(&out);
 	assert_int_equal(buffer[size - 1], '\n');
 	buffer[size - 1] = '\0';
-	assert_string_equal(buffer,
-			    "abc ok n=0 h=0x70000000 t=plain e=\"\" q=\"a b\\\"\\\\\\n\\r\\t\\x01\\xff\"");
+	assert_string_equal(
+		buffer,
+		"abc ok n=0 h=0x70000000 t=plain e=\"\" q=\"a b\\\"\\\\\\n\\r\\t\\x01\\xff\"");
 }
 
 static void a_line_that_does_not_fit_is_none_and_nothing_is_written_beyond(void **state)
@@ -329,8 +362,9 @@ static void random_values_read_back_as_they_were_written(void **state)
 			snprintf(keys[i], sizeof(keys[i]), "k%zu", i);
 			lengths[i] = next_random(&seed) % 64;
 			for (size_t j = 0; j < lengths[i]; j++)
-				values[i][j] = (unsigned char)(printable ? '!' + next_random(&seed) % 94 :
-									   next_random(&seed));
+				values[i][j] =
+					(unsigned char)(printable ? '!' + next_random(&seed) % 94
+								  : next_random(&seed));
 			line_add_bytes(&out, keys[i], values[i], lengths[i]);
 		}
 		size = line_end(&out);
@@ -352,8 +386,22 @@ static void random_values_read_back_as_they_were_written(void **state)
 /* Pieces of lines in random order, some bytes broken: whatever is accepted must read back after it is built again. */
 static void random_lines_are_accepted_or_refused_but_never_misread(void **state)
 {
-	static const char *const pieces[] = { "1", " ", "ping", "vm=", "vm1", "\"", "\\", "\\x4", "\\n", "=",
-					      " a=\"b c\"", " id=3", "ffffffffffffffff ", "\x80", "\t", "k" };
+	static const char *const pieces[] = {"1",
+					     " ",
+					     "ping",
+					     "vm=",
+					     "vm1",
+					     "\"",
+					     "\\",
+					     "\\x4",
+					     "\\n",
+					     "=",
+					     " a=\"b c\"",
+					     " id=3",
+					     "ffffffffffffffff ",
+					     "\x80",
+					     "\t",
+					     "k"};
 	uint64_t seed = first_seed();
 	unsigned int accepted = 0;
 
@@ -366,7 +414,8 @@ static void random_lines_are_accepted_or_refused_but_never_misread(void **state)
 		if (next_random(&seed) % 2)
 			length = (size_t)snprintf(text, sizeof(text), "7 take");
 		for (size_t i = 0; i < count; i++) {
-			const char *piece = pieces[next_random(&seed) % (sizeof(pieces) / sizeof(pieces[0]))];
+			const char *piece =
+				pieces[next_random(&seed) % (sizeof(pieces) / sizeof(pieces[0]))];
 
 			memcpy(text + length, piece, strlen(piece));
 			length += strlen(piece);
@@ -381,7 +430,8 @@ static void random_lines_are_accepted_or_refused_but_never_misread(void **state)
 				const struct line_field *field = &line.fields[i];
 
 				assert_ptr_equal(line_find(&line, field->key), field);
-				assert_true(field->value >= copy && field->value + field->length <= copy + length);
+				assert_true(field->value >= copy &&
+					    field->value + field->length <= copy + length);
 				assert_int_equal(field->value[field->length], 0);
 			}
 		}
@@ -402,6 +452,7 @@ int main(void)
 		cmocka_unit_test(the_feeder_cuts_a_stream_into_lines_however_it_comes),
 		cmocka_unit_test(a_line_of_4096_bytes_is_taken_and_one_more_is_too_long),
 		cmocka_unit_test(a_reset_forgets_half_a_line),
+		cmocka_unit_test(a_cancel_forgets_the_line_so_far_however_long),
 		cmocka_unit_test(built_lines_look_as_specified),
 		cmocka_unit_test(a_line_that_does_not_fit_is_none_and_nothing_is_written_beyond),
 		cmocka_unit_test(bytes_fit_takes_what_fits_and_says_how_many),
