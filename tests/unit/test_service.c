@@ -1,220 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_service.c - the agent's core: which line becomes which hypercall, and which result becomes which line.
- * The hypervisor here is a table of three VMs and a list of the calls it got.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "core/service.h"
-
-#define CALL_MAX 64
-
-struct call {
-	uint32_t number;
-	uint64_t args[6];
-};
-
-static struct {
-	struct service service;
-	uint64_t buffer[SERVICE_BUFFER_SIZE / 8];
-	struct call calls[CALL_MAX];
-	unsigned int call_count;
-	char output[1 << 17];
-	size_t output_size;
-	unsigned int flush_count, crash_count;
-	struct service_result next; /* of calls without a structure */
-	uint64_t snapshots[8];
-	unsigned int snapshot_count;
-	bool has_undo;
-	int64_t refuse; /* status of all calls but the info ones */
-} rig;
-
-#define BUFFER_IPA 0x40300000u
-
-static const char *const vm_names[] = { "control", "vm1", "a-name-of-exactly-32-characters." };
-
-static struct service_result vm_info(uint64_t vm)
-{
-	struct av_vm_info info = { .index = (uint32_t)vm, .state = (uint32_t)vm * 3 / 2,
-				   .vcpu_count = 1,	  .ram_base = 0x40000000,
-				   .ram_size = 1 << 27,	  .base_id = AV_SNAPSHOT_BOOT };
-
-	if (vm == AV_VM_SELF)
-		vm = 1;
-	if (vm >= 3)
-		return (struct service_result){ AV_E_NOT_FOUND, { 0 } };
-	memcpy(info.name, vm_names[vm], strlen(vm_names[vm]));
-	if (info.state == AV_STATE_CRASHED) {
-		memset(info.crash_reason, '"', sizeof(info.crash_reason));
-		info.crash_pc = 0x1234;
-	}
-	info.generation = 6;
-	memcpy(rig.buffer, &info, sizeof(info));
-	return (struct service_result){ AV_OK, { sizeof(info), 0, 0 } };
-}
-
-static struct service_result snapshot_info(uint64_t cursor)
-{
-	struct av_snapshot_info info = { .id = cursor, .parent = AV_SNAPSHOT_NONE, .request_id = 0xabc };
-	bool found = cursor == AV_SNAPSHOT_BOOT || (cursor == AV_SNAPSHOT_UNDO && rig.has_undo);
-
-	for (unsigned int i = 0; i < rig.snapshot_count && !found && cursor < AV_SNAPSHOT_NONE; i++) {
-		if (rig.snapshots[i] < cursor)
-			continue;
-		info.id = rig.snapshots[i];
-		snprintf(info.name, sizeof(info.name), "snap%llu", (unsigned long long)info.id);
-		found = true;
-	}
-	if (!found)
-		return (struct service_result){ AV_E_NOT_FOUND, { 0 } };
-	memcpy(rig.buffer, &info, sizeof(info));
-	return (struct service_result){ AV_OK, { sizeof(info), 0, 0 } };
-}
-
-static struct service_result events(uint64_t first)
-{
-	struct av_event event = { .time_ns = 5, .kind = AV_EVENT_CRASH, .vm = 1, .a = 0xdead };
-	uint64_t count = first < 70 ? 70 - first : 0;
-
-	count = count < 64 ? count : 64;
-	for (uint64_t i = 0; i < count; i++) {
-		event.sequence = first + i;
-		memset(event.text, 'x', sizeof(event.text));
-		memcpy(rig.buffer + i * sizeof(event) / 8, &event, sizeof(event));
-	}
-	return (struct service_result){ AV_OK, { count, first + count, first == 3 ? 2 : 0 } };
-}
-
-/* A log of 20,000 bytes of which the first 1,000 are lost, all of them worst to quote. */
-static struct service_result log_read(uint64_t at, uint64_t size)
-{
-	uint64_t first = at < 1000 ? 1000 : at, count = first < 20000 ? 20000 - first : 0;
-
-	count = count < size ? count : size;
-	memset(rig.buffer, 1, (size_t)count);
-	return (struct service_result){ AV_OK, { count, first, 0 } };
-}
-
-static struct service_result hypercall(void *context, uint32_t number, const uint64_t args[6])
-{
-	struct av_machine_info machine = { .vm_count = 3, .control_restarts = 4, .counter_hz = 62500000 };
-	struct av_region_info region = { .ipa = 0x70000000, .size = 65536, .member_count = 24 };
-
-	(void)context;
-	assert_true(rig.call_count < CALL_MAX);
-	rig.calls[rig.call_count].number = number;
-	memcpy(rig.calls[rig.call_count++].args, args, sizeof(rig.calls[0].args));
-	switch (number) {
-	case AV_HVC_VM_INFO:
-		assert_int_equal(args[1], BUFFER_IPA);
-		assert_int_equal(args[2], sizeof(struct av_vm_info));
-		return vm_info(args[0]);
-	case AV_HVC_MACHINE_INFO:
-		memcpy(rig.buffer, &machine, sizeof(machine));
-		return (struct service_result){ AV_OK, { sizeof(machine), 0, 0 } };
-	case AV_HVC_FEATURES:
-		return (struct service_result){ AV_OK, { AV_FEATURE_SNAPSHOT | AV_FEATURE_DEBUG, 0, 0 } };
-	case AV_HVC_SNAPSHOT_INFO:
-		return snapshot_info(args[1]);
-	case AV_HVC_EVENT_READ:
-		return events(args[0]);
-	case AV_HVC_LOG_READ:
-		return log_read(args[0], args[2]);
-	case AV_HVC_REGION_INFO:
-		if (args[0] >= 2)
-			return (struct service_result){ AV_E_NOT_FOUND, { 0 } };
-		memset(region.name, 'r', sizeof(region.name));
-		for (unsigned int i = 0; i < 24; i++)
-			region.members[i] = (struct av_region_member){ i % 4, 1 + 2 * (i % 2) };
-		memcpy(rig.buffer, &region, sizeof(region));
-		return (struct service_result){ AV_OK, { sizeof(region), 0, 0 } };
-	default:
-		if (rig.refuse)
-			return (struct service_result){ rig.refuse, { 0 } };
-		return rig.next;
-	}
-}
-
-static void write_line(void *context, const char *data, size_t size)
-{
-	(void)context;
-	assert_true(size > 0 && size <= AV_LINE_MAX);
-	assert_true(data[size - 1] == '\n');
-	assert_true(rig.output_size + size < sizeof(rig.output));
-	memcpy(rig.output + rig.output_size, data, size);
-	rig.output_size += size;
-	rig.output[rig.output_size] = '\0';
-}
-
-static void flush(void *context)
-{
-	(void)context;
-	rig.flush_count++;
-}
-
-static void crash(void *context)
-{
-	(void)context;
-	rig.crash_count++;
-}
-
-static const struct service_ops ops = { hypercall, write_line, flush, crash };
-
-static void forget(void)
-{
-	rig.call_count = 0;
-	rig.output_size = 0;
-	rig.output[0] = '\0';
-	rig.flush_count = 0;
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	memset(&rig, 0, sizeof(rig));
-	rig.service.ops = &ops;
-	rig.service.version = "9.9";
-	rig.service.privileged = true;
-	rig.service.buffer = rig.buffer;
-	rig.service.buffer_ipa = BUFFER_IPA;
-	service_open(&rig.service);
-	return 0;
-}
-
-static const char *ask(const char *text)
-{
-	forget();
-	service_input(&rig.service, text, strlen(text));
-	return rig.output;
-}
-
-static void expect_call(unsigned int index, uint32_t number, uint64_t x1, uint64_t x2, uint64_t x3)
-{
-	assert_true(index < rig.call_count);
-	assert_int_equal(rig.calls[index].number, number);
-	assert_true(rig.calls[index].args[0] == x1);
-	assert_true(rig.calls[index].args[1] == x2);
-	assert_true(rig.calls[index].args[2] == x3);
-	assert_true(rig.calls[index].args[5] == 0);
-}
+#include "service_rig.h"
 
 static void a_connection_is_greeted_with_hello(void **state)
 {
 	(void)state;
-	assert_string_equal(rig.output,
-			    "0 hello proto=1 abi=1.0 version=9.9 features=0x80000001 boots=5 vms=3 debug=1\n");
+	assert_string_equal(
+		rig.output,
+		"0 hello proto=1 abi=1.0 version=9.9 features=0x80000001 boots=5 vms=3 debug=1\n");
 	assert_int_equal(rig.flush_count, 1);
 	forget();
 	service_open(&rig.service);
 	assert_int_equal(rig.call_count, 0);
-	assert_string_equal(ask("7 hello\n"),
-			    "7 ok proto=1 abi=1.0 version=9.9 features=0x80000001 boots=5 vms=3 debug=1\n");
+	assert_string_equal(
+		ask("7 hello\n"),
+		"7 ok proto=1 abi=1.0 version=9.9 features=0x80000001 boots=5 vms=3 debug=1\n");
 }
 
 static void ping_is_answered_without_a_call(void **state)
@@ -264,38 +66,41 @@ static void one_command_is_one_call(void **state)
 		uint64_t x1, x2, x3;
 		const char *answer;
 	} commands[] = {
-		{ "1 pause vm=vm1\n", AV_HVC_VM_PAUSE, 1, 0, 0, "1 ok state=paused\n" },
-		{ "1 resume vm=vm1\n", AV_HVC_VM_RESUME, 1, 0, 0, "1 ok state=paused\n" },
-		{ "1 stop vm=vm1\n", AV_HVC_VM_STOP, 1, 0, 0, "1 ok state=paused\n" },
-		{ "1 start vm=vm1 paused=1\n", AV_HVC_VM_START, 1, AV_RESTORE_PAUSED, 0,
-		  "1 ok state=crashed generation=1\n" },
-		{ "1 restart vm=vm1\n", AV_HVC_VM_RESTART, 1, 0, 0, "1 ok state=crashed generation=1\n" },
-		{ "1 take vm=vm1\n", AV_HVC_SNAPSHOT_TAKE, 1, 0, 0, "1 ok id=1 evicted=3 paused_ns=9\n" },
-		{ "1 take vm=vm1 name=x request=AbC\n", AV_HVC_SNAPSHOT_TAKE, 1, BUFFER_IPA, 0xabc,
-		  "1 ok id=1 evicted=3 paused_ns=9\n" },
-		{ "1 restore vm=vm1 id=7\n", AV_HVC_SNAPSHOT_RESTORE, 1, 7, 0,
-		  "1 ok id=1 generation=3 undo=off paused_ns=9\n" },
-		{ "1 restore vm=vm1 latest=1 keep_undo=1 paused=1\n", AV_HVC_SNAPSHOT_RESTORE, 1,
-		  AV_SNAPSHOT_LATEST, AV_RESTORE_UNDO | AV_RESTORE_PAUSED,
-		  "1 ok id=1 generation=3 undo=kept paused_ns=9\n" },
-		{ "1 restore vm=vm1 boot=1\n", AV_HVC_SNAPSHOT_RESTORE, 1, AV_SNAPSHOT_BOOT, 0,
-		  "1 ok id=1 generation=3 undo=off paused_ns=9\n" },
-		{ "1 restore vm=vm1 undo=1\n", AV_HVC_SNAPSHOT_RESTORE, 1, AV_SNAPSHOT_UNDO, 0,
-		  "1 ok id=1 generation=3 undo=off paused_ns=9\n" },
-		{ "1 delete vm=vm1 id=0x10\n", AV_HVC_SNAPSHOT_DELETE, 1, 16, 0, "1 ok id=1\n" },
-		{ "1 delete vm=vm1 undo=1\n", AV_HVC_SNAPSHOT_DELETE, 1, AV_SNAPSHOT_UNDO, 0, "1 ok id=1\n" },
-		{ "1 set vm=vm1 id=3 pinned=1\n", AV_HVC_SNAPSHOT_SET, 1, 3, AV_SNAPSHOT_SET_PINNED,
-		  "1 ok id=3\n" },
-		{ "1 set vm=vm1 id=3 new_name=abc\n", AV_HVC_SNAPSHOT_SET, 1, 3, AV_SNAPSHOT_SET_NAME,
-		  "1 ok id=3\n" },
-		{ "1 drain vm=vm1\n", AV_HVC_MEMORY_DRAIN, 1, 0, 0, "1 ok\n" },
-		{ "1 audit vm=vm1\n", AV_HVC_AUDIT, 1, 0, 0, "1 ok frames=1\n" },
-		{ "1 restart vm=a-name-of-exactly-32-characters.\n", AV_HVC_VM_RESTART, 2, 0, 0,
-		  "1 ok state=crashed generation=1\n" },
+		{"1 pause vm=vm1\n", AV_HVC_VM_PAUSE, 1, 0, 0, "1 ok state=paused\n"},
+		{"1 resume vm=vm1\n", AV_HVC_VM_RESUME, 1, 0, 0, "1 ok state=paused\n"},
+		{"1 stop vm=vm1\n", AV_HVC_VM_STOP, 1, 0, 0, "1 ok state=paused\n"},
+		{"1 start vm=vm1 paused=1\n", AV_HVC_VM_START, 1, AV_RESTORE_PAUSED, 0,
+		 "1 ok state=crashed generation=1\n"},
+		{"1 restart vm=vm1\n", AV_HVC_VM_RESTART, 1, 0, 0,
+		 "1 ok state=crashed generation=1\n"},
+		{"1 take vm=vm1\n", AV_HVC_SNAPSHOT_TAKE, 1, 0, 0,
+		 "1 ok id=1 evicted=3 paused_ns=9\n"},
+		{"1 take vm=vm1 name=x request=AbC\n", AV_HVC_SNAPSHOT_TAKE, 1, BUFFER_IPA, 0xabc,
+		 "1 ok id=1 evicted=3 paused_ns=9\n"},
+		{"1 restore vm=vm1 id=7\n", AV_HVC_SNAPSHOT_RESTORE, 1, 7, 0,
+		 "1 ok id=1 generation=3 undo=off paused_ns=9\n"},
+		{"1 restore vm=vm1 latest=1 keep_undo=1 paused=1\n", AV_HVC_SNAPSHOT_RESTORE, 1,
+		 AV_SNAPSHOT_LATEST, AV_RESTORE_UNDO | AV_RESTORE_PAUSED,
+		 "1 ok id=1 generation=3 undo=kept paused_ns=9\n"},
+		{"1 restore vm=vm1 boot=1\n", AV_HVC_SNAPSHOT_RESTORE, 1, AV_SNAPSHOT_BOOT, 0,
+		 "1 ok id=1 generation=3 undo=off paused_ns=9\n"},
+		{"1 restore vm=vm1 undo=1\n", AV_HVC_SNAPSHOT_RESTORE, 1, AV_SNAPSHOT_UNDO, 0,
+		 "1 ok id=1 generation=3 undo=off paused_ns=9\n"},
+		{"1 delete vm=vm1 id=0x10\n", AV_HVC_SNAPSHOT_DELETE, 1, 16, 0, "1 ok id=1\n"},
+		{"1 delete vm=vm1 undo=1\n", AV_HVC_SNAPSHOT_DELETE, 1, AV_SNAPSHOT_UNDO, 0,
+		 "1 ok id=1\n"},
+		{"1 set vm=vm1 id=3 pinned=1\n", AV_HVC_SNAPSHOT_SET, 1, 3, AV_SNAPSHOT_SET_PINNED,
+		 "1 ok id=3\n"},
+		{"1 set vm=vm1 id=3 new_name=abc\n", AV_HVC_SNAPSHOT_SET, 1, 3,
+		 AV_SNAPSHOT_SET_NAME, "1 ok id=3\n"},
+		{"1 drain vm=vm1\n", AV_HVC_MEMORY_DRAIN, 1, 0, 0, "1 ok\n"},
+		{"1 audit vm=vm1\n", AV_HVC_AUDIT, 1, 0, 0, "1 ok frames=1\n"},
+		{"1 restart vm=a-name-of-exactly-32-characters.\n", AV_HVC_VM_RESTART, 2, 0, 0,
+		 "1 ok state=crashed generation=1\n"},
 	};
 
 	(void)state;
-	rig.next = (struct service_result){ AV_OK, { 1, 3, 9 } };
+	rig.next = (struct service_result){AV_OK, {1, 3, 9}};
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		assert_string_equal(ask(commands[i].text), commands[i].answer);
 		assert_int_equal(rig.call_count, 1);
@@ -310,10 +115,12 @@ static void a_name_goes_to_the_hypervisor_padded(void **state)
 	(void)state;
 	memset(rig.buffer, 0xff, sizeof(rig.buffer));
 	ask("1 take vm=vm1 name=before\n");
-	assert_memory_equal(rig.buffer, "before\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 32);
+	assert_memory_equal(rig.buffer,
+			    "before\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 32);
 	ask("1 take vm=vm1 name=a-name-of-exactly-32-characters.\n");
 	assert_memory_equal(rig.buffer, longest, 32);
-	assert_non_null(strstr(ask("1 take vm=vm1 name=a-name-of-exactly-33-characters..\n"), "err code=INVALID"));
+	assert_non_null(strstr(ask("1 take vm=vm1 name=a-name-of-exactly-33-characters..\n"),
+			       "err code=INVALID"));
 	assert_non_null(strstr(ask("1 take vm=vm1 name=\"\"\n"), "err code=INVALID"));
 	assert_non_null(strstr(ask("1 take vm=vm1 name=\"a\\x00b\"\n"), "err code=INVALID"));
 	assert_int_equal(rig.call_count, 0);
@@ -322,9 +129,10 @@ static void a_name_goes_to_the_hypervisor_padded(void **state)
 static void found_and_skipped_are_told(void **state)
 {
 	(void)state;
-	rig.next = (struct service_result){ AV_OK, { 4, AV_TAKE_FOUND, 0 } };
+	rig.next = (struct service_result){AV_OK, {4, AV_TAKE_FOUND, 0}};
 	assert_string_equal(ask("1 take vm=vm1 request=9\n"), "1 ok id=4 found=1\n");
-	rig.next = (struct service_result){ AV_OK, { AV_SNAPSHOT_BOOT, 12 | AV_RESTORE_UNDO_SKIPPED, 1 } };
+	rig.next =
+		(struct service_result){AV_OK, {AV_SNAPSHOT_BOOT, 12 | AV_RESTORE_UNDO_SKIPPED, 1}};
 	assert_string_equal(ask("1 restore vm=vm1 boot=1 keep_undo=1\n"),
 			    "1 ok id=boot generation=12 undo=skipped paused_ns=1\n");
 }
@@ -336,7 +144,8 @@ static void a_snapshot_is_chosen_in_exactly_one_way(void **state)
 	assert_non_null(strstr(ask("1 restore vm=vm1 id=1 latest=1\n"), "err code=INVALID"));
 	assert_non_null(strstr(ask("1 restore vm=vm1 id=1 name=x\n"), "err code=INVALID"));
 	assert_non_null(strstr(ask("1 restore vm=vm1 id=-1\n"), "err code=INVALID"));
-	assert_non_null(strstr(ask("1 restore vm=vm1 id=18446744073709551615\n"), "err code=INVALID"));
+	assert_non_null(
+		strstr(ask("1 restore vm=vm1 id=18446744073709551615\n"), "err code=INVALID"));
 	assert_non_null(strstr(ask("1 restore vm=vm1 latest=2\n"), "err code=INVALID"));
 	assert_non_null(strstr(ask("1 delete vm=vm1 latest=1\n"), "err code=INVALID"));
 	assert_non_null(strstr(ask("1 set vm=vm1 id=1\n"), "err code=INVALID"));
@@ -367,7 +176,8 @@ static void snapshots_lists_boot_undo_and_all_others(void **state)
 	rig.snapshot_count = 2;
 	rig.has_undo = true;
 	answer = ask("1 snapshots vm=vm1\n");
-	assert_non_null(strstr(answer, "1 row id=boot parent=none name=\"\" request=0xabc taken_ns=0"));
+	assert_non_null(
+		strstr(answer, "1 row id=boot parent=none name=\"\" request=0xabc taken_ns=0"));
 	assert_non_null(strstr(answer, "\n1 row id=undo "));
 	assert_non_null(strstr(answer, "\n1 row id=3 parent=none name=snap3 "));
 	assert_non_null(strstr(answer, "\n1 row id=8 "));
@@ -380,8 +190,10 @@ static void vms_lists_all_and_says_why_one_crashed(void **state)
 	const char *answer = ask("1 vms\n");
 
 	(void)state;
-	assert_non_null(strstr(answer, "1 row name=control index=0 state=running vcpus=1 ram_base=0x40000000 "));
-	assert_non_null(strstr(answer, "\n1 row name=a-name-of-exactly-32-characters. index=2 state=crashed "));
+	assert_non_null(strstr(
+		answer, "1 row name=control index=0 state=running vcpus=1 ram_base=0x40000000 "));
+	assert_non_null(strstr(
+		answer, "\n1 row name=a-name-of-exactly-32-characters. index=2 state=crashed "));
 	assert_non_null(strstr(answer, " base=boot "));
 	assert_non_null(strstr(answer, " reason=\"\\\"\\\""));
 	assert_non_null(strstr(answer, " pc=0x1234 esr=0x0 far=0x0 word=0x0\n1 ok\n"));
@@ -389,9 +201,9 @@ static void vms_lists_all_and_says_why_one_crashed(void **state)
 
 static void every_error_has_its_name(void **state)
 {
-	static const char *const names[] = { "",	      "NOT_SUPPORTED", "INVALID", "DENIED",
-					     "NOT_FOUND",     "WRONG_STATE",   "NO_MEMORY", "BAD_ADDRESS",
-					     "EXISTS",	      "PINNED",	       "LIMIT",	    "INTEGRITY" };
+	static const char *const names[] = {
+		"",          "NOT_SUPPORTED", "INVALID", "DENIED", "NOT_FOUND", "WRONG_STATE",
+		"NO_MEMORY", "BAD_ADDRESS",   "EXISTS",  "PINNED", "LIMIT",     "INTEGRITY"};
 	char wanted[64];
 
 	(void)state;
@@ -413,7 +225,8 @@ static void events_come_64_at_a_time_and_a_gap_is_told(void **state)
 	for (const char *at = answer; (at = strstr(at, "1 row ")); at++)
 		rows++;
 	assert_int_equal(rows, 64);
-	assert_non_null(strstr(answer, "1 row seq=3 time_ns=5 kind=crash vm=vm1 a=57005 b=0 text=xxxxxxxxxxxxxxxxxxxxxxxx\n"));
+	assert_non_null(strstr(answer, "1 row seq=3 time_ns=5 kind=crash vm=vm1 a=57005 b=0 "
+				       "text=xxxxxxxxxxxxxxxxxxxxxxxx\n"));
 	assert_non_null(strstr(answer, "\n1 ok next=67 lost=2\n"));
 	assert_string_equal(ask("1 events since=70\n"), "1 ok next=70 lost=0\n");
 	assert_non_null(strstr(ask("1 events\n"), "err code=INVALID"));
@@ -434,7 +247,8 @@ static void the_log_comes_in_rows_without_a_hole(void **state)
 		row = strstr(rig.output, "1 row at=");
 		assert_non_null(row);
 		assert_int_equal(strtoull(row + 9, NULL, 10), at < 1000 ? 1000 : at);
-		assert_int_equal(strtoull(strstr(end, "lost=") + 5, NULL, 10), at < 1000 ? 1000 - at : 0);
+		assert_int_equal(strtoull(strstr(end, "lost=") + 5, NULL, 10),
+				 at < 1000 ? 1000 - at : 0);
 		at = strtoull(end + 10, NULL, 10);
 	}
 	assert_int_equal(at, 20000);
@@ -446,8 +260,9 @@ static void regions_name_their_members(void **state)
 	const char *answer = ask("1 regions\n");
 
 	(void)state;
-	assert_non_null(strstr(answer, " ipa=0x70000000 size=65536 pa=0x0 members=control:ro,vm1:rw,"
-				       "a-name-of-exactly-32-characters.:ro,control:ro,vm1:rw,"));
+	assert_non_null(strstr(answer,
+			       " ipa=0x70000000 size=65536 pa=0x0 members=control:ro,vm1:rw,"
+			       "a-name-of-exactly-32-characters.:ro,control:ro,vm1:rw,"));
 	assert_non_null(strstr(answer, "\n1 ok\n"));
 }
 
@@ -475,8 +290,9 @@ static void a_plain_agent_knows_hello_and_ping_only(void **state)
 	rig.service.buffer_ipa = BUFFER_IPA;
 	forget();
 	service_open(&rig.service);
-	assert_string_equal(rig.output,
-			    "0 hello proto=1 abi=1.0 version=9.9 features=0x80000001 boots=7 vms=0 debug=1\n");
+	assert_string_equal(
+		rig.output,
+		"0 hello proto=1 abi=1.0 version=9.9 features=0x80000001 boots=7 vms=0 debug=1\n");
 	assert_string_equal(ask("1 ping\n"), "1 ok\n");
 	assert_string_equal(ask("1 vms\n"), "1 err code=UNKNOWN_VERB\n");
 	assert_string_equal(ask("1 stop vm=vm1\n"), "1 err code=UNKNOWN_VERB\n");
