@@ -21,6 +21,7 @@
 #define AV_SEGMENT_MAX 256
 #define AV_MEMBER_MAX 256
 #define AV_MANIFEST_SIZE_MAX 0x10000
+#define AV_SNAPSHOT_MAX 16384 /* of one VM */
 
 /* struct av_manifest_vm.flags */
 #define AV_VM_FLAG_CONTROL 0x1	     /* the control VM: exactly one, index 0 */

@@ -17,12 +17,23 @@ static uint64_t divide_up(uint64_t value, uint64_t by)
 	return value / by + (value % by != 0);
 }
 
-uint64_t budget_available(uint64_t machine_ram, uint64_t bundle_size)
+uint64_t budget_available(uint64_t machine_ram, uint64_t bundle_size, uint64_t region_frames)
 {
 	uint64_t used = AV_BUNDLE_PA - AV_RAM_PA + bundle_size +
-			machine_ram / BUDGET_PAGE * FRAME_RECORD + SLACK;
+			machine_ram / BUDGET_PAGE * FRAME_RECORD + region_frames * BUDGET_PAGE +
+			SLACK;
 
 	return used < machine_ram ? (machine_ram - used) / BUDGET_PAGE : 0;
+}
+
+uint64_t budget_regions(const struct set *set)
+{
+	uint64_t frames = 0;
+
+	/* One set of tables for each right. */
+	for (size_t i = 0; i < set->region_count; i++)
+		frames += 2 * divide_up(set->regions[i].size, SIZE_2M);
+	return frames;
 }
 
 static bool is_member(const struct set_region *region, size_t vm)
@@ -41,7 +52,7 @@ uint64_t budget_base(const struct set *set, size_t vm)
 
 	for (size_t i = 0; i < set->region_count; i++)
 		if (is_member(&set->regions[i], vm))
-			tables += divide_up(set->regions[i].size, SIZE_2M) + 1;
+			tables += 2 * (divide_up(set->regions[i].size, SIZE_1G) + 1);
 	tables += divide_up(divide_up(ram, SIZE_2M) * DIRTY_RECORD, BUDGET_PAGE);
 	return ram / BUDGET_PAGE + tables + VM_STRUCTURES;
 }

@@ -10,8 +10,14 @@
 #define BUDGET_CONTROL_BUNDLE UINT64_C(0x200000) /* what its image may take in the bundle */
 #define BUDGET_SNAPSHOT_LEAST UINT64_C(0x100000) /* bytes: a default share below this is refused */
 
-/* Frames the hypervisor has for VMs with so much machine RAM and a bundle of so many bytes; 0 when none. */
-uint64_t budget_available(uint64_t machine_ram, uint64_t bundle_size);
+/*
+ * Frames the hypervisor has for VMs with so much machine RAM, a bundle of so many bytes and tables for regions; 0 when
+ * none.
+ */
+uint64_t budget_available(uint64_t machine_ram, uint64_t bundle_size, uint64_t region_frames);
+
+/* Frames for the tables of all regions: they are the hypervisor's own, not a VM's. */
+uint64_t budget_regions(const struct set *set);
 
 /* Frames VM number vm may hold without those of its snapshots: RAM, tables, its own structures. */
 uint64_t budget_base(const struct set *set, size_t vm);

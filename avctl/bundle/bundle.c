@@ -341,7 +341,7 @@ static bool finish(struct builder *b)
 	((struct av_manifest *)bytes)->checksum = av_checksum(bytes, size, AV_CHECKSUM_INIT);
 	wrong = manifest_check((const struct av_manifest *)bytes, AV_MANIFEST_SIZE_MAX, &view);
 	if (!wrong)
-		wrong = manifest_check_frames(&view, budget_available(b->set->memory, b->end));
+		wrong = manifest_check_frames(&view, budget_available(b->set->memory, b->end, budget_regions(b->set)));
 	if (wrong)
 		good = fail(b, "the bundle of this set would be refused: %s", wrong);
 	else

@@ -167,7 +167,7 @@ static uint64_t memory_needed(uint64_t frames, uint64_t bundle_size)
 	uint64_t step = 64 * UINT64_C(0x100000);
 	uint64_t memory = step;
 
-	while (memory < CHECK_IPA_LIMIT && budget_available(memory, bundle_size) < frames)
+	while (memory < CHECK_IPA_LIMIT && budget_available(memory, bundle_size, 0) < frames)
 		memory += step;
 	return memory;
 }
@@ -180,12 +180,12 @@ static void check_memory(struct check *check)
 {
 	struct set *set = check->set;
 	const struct node *machine = tree_get(check->root, "machine");
-	uint64_t available, needed = BUDGET_CONTROL_FRAMES, shares = 0, share;
+	uint64_t available, needed = BUDGET_CONTROL_FRAMES + budget_regions(set), shares = 0, share;
 	char have[VALUE_SIZE_TEXT], want[VALUE_SIZE_TEXT];
 
 	if (!set->memory)
 		return;
-	available = budget_available(set->memory, check->bundle_size);
+	available = budget_available(set->memory, check->bundle_size, 0);
 	for (size_t i = 0; i < set->vm_count; i++) {
 		if (!set->vms[i].ram_size)
 			continue;

@@ -303,10 +303,11 @@ static void check_snapshots(struct check *check, struct set_vm *vm, const struct
 	if (!raw)
 		return;
 	if (check_number(check, node, "keep", raw->keep, &keep)) {
-		if (keep > UINT32_MAX)
+		if (keep > AV_SNAPSHOT_MAX)
 			errors_add(check->errors, tree_mark(node, "keep"),
-				   "keep: at most 4294967295 snapshots");
-		vm->snapshot_keep = (unsigned)keep;
+				   "keep: at most %d snapshots", AV_SNAPSHOT_MAX);
+		else
+			vm->snapshot_keep = (unsigned)keep;
 	}
 	if (check_size(check, node, "memory", raw->memory, &vm->snapshot_memory)) {
 		if (vm->snapshot_memory > CHECK_IPA_LIMIT) {

@@ -210,6 +210,8 @@ static const char *check_vm(const struct manifest_view *view, uint32_t index, ui
 		return "frame_budget";
 	if (vm->slice_ns > SLICE_MOST)
 		return "slice_ns";
+	if (vm->snapshot_keep > AV_SNAPSHOT_MAX)
+		return "snapshot_keep";
 	if (vm->segment_first != segments)
 		return "segment_first";
 	if (vm->segment_count > view->head->segment_count - segments)

@@ -52,7 +52,8 @@ static void build(struct ram *ram, const char *text)
 			       ram->size - 0x1000000, &ram->view);
 	if (!wrong)
 		wrong = manifest_check_frames(
-			&ram->view, budget_available(ram->size, ram->view.head->bundle_size));
+			&ram->view, budget_available(ram->size, ram->view.head->bundle_size,
+						     budget_regions(ram->set)));
 	if (wrong)
 		fail_msg("refused: %s", wrong);
 }
@@ -401,13 +402,13 @@ static void the_whole_machine_is_shared_out_and_never_more(void **state)
 
 	(void)state;
 	build(&ram, text);
-	available = budget_available(ram.size, ram.view.head->bundle_size);
+	available = budget_available(ram.size, ram.view.head->bundle_size, 0);
 	for (uint32_t i = 0; i < ram.view.head->vm_count; i++)
 		given += ram.view.vms[i].frame_budget;
 	assert_true(given <= available);
 	assert_true(available - given < 1024);
-	assert_int_equal(budget_available(0x1000000, 0), 0);
-	assert_int_equal(budget_available(0, UINT32_MAX), 0);
+	assert_int_equal(budget_available(0x1000000, 0, 0), 0);
+	assert_int_equal(budget_available(0, UINT32_MAX, 0), 0);
 	drop(&ram);
 }
 

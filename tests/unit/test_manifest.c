@@ -189,6 +189,7 @@ static void what_is_wrong_with_a_vm_is_named(void **state)
 	WRONG("vm[2].frame_budget", rig.vms[2].frame_budget = 0);
 	WRONG("vm[2].frame_budget", rig.vms[2].frame_budget = UINT64_MAX);
 	WRONG("vm[2].slice_ns", rig.vms[2].slice_ns = UINT64_MAX);
+	WRONG("vm[2].snapshot_keep", rig.vms[2].snapshot_keep = AV_SNAPSHOT_MAX + 1);
 	WRONG("vm[1].segment_first", rig.vms[1].segment_first = 0);
 	WRONG("vm[2].segment_count", rig.vms[2].segment_count = UINT32_MAX);
 	WRONG("segment_count", rig.vms[2].segment_count = 0);
