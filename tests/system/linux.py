@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""linux.py AVCTL VM [ROUNDS] - Show 10 of issue 2 on a set that is up: Debian's kernel at a shell, taken back in time.
+
+Acts as a user does: types on `avctl console` (a pseudo terminal), and runs `avctl snapshot take` and `avctl restore`.
+Waits for what must appear, with a deadline, never for a time. Exit code 1 and one line that says what was wrong.
+"""
+import os, pty, re, select, signal, subprocess, sys, time
+
+BAD = r"BUG|Oops|WARNING|stall|soft lockup|Unable to handle|Bad mode|Call trace"
+
+
+class Failed(Exception):
+    pass
+
+
+def check(condition, text):
+    if not condition:
+        raise Failed(text)
+
+
+class Console:
+    """`avctl console` with somebody at the keyboard."""
+
+    count = 0  # one for all: a replay may show the ends of earlier commands
+
+    def __init__(self, command):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execvp(command[0], command)
+        self.text = b""
+
+    def expect(self, pattern, seconds=20):
+        deadline = time.monotonic() + seconds
+        while not (match := re.search(pattern, self.text)):
+            left = deadline - time.monotonic()
+            check(left > 0, f"no {pattern!r} within {seconds} s; the console's last words: {self.text[-600:]!r}")
+            if select.select([self.fd], [], [], left)[0]:
+                try:
+                    data = os.read(self.fd, 65536)
+                except OSError:
+                    data = b""
+                check(data, f"avctl console ended; its last words: {self.text[-600:]!r}")
+                self.text += data
+        self.text = self.text[match.end():]
+        return match
+
+    def send(self, text):
+        os.write(self.fd, text.encode())
+
+    def settle(self):
+        """At the shell's prompt, without echo."""
+        self.send("\n")
+        self.expect(rb"linux\$ ")
+        self.run("stty -echo")
+
+    def run(self, command):
+        """The command's output; it must succeed."""
+        Console.count += 1
+        self.send(f"{command}; echo EN''D{Console.count}=$?\n")
+        match = self.expect(rb"(?s)(.*?)END%d=(\d+)\s" % Console.count)
+        text = re.sub(r"^(\s*linux\$ )*", "", match[1].replace(b"\r", b"").decode(errors="replace"))
+        check(match[2] == b"0", f"{command}: exit code {match[2].decode()}: {text}")
+        return text.strip()
+
+    def close(self):
+        self.send("\x1d")
+        deadline = time.monotonic() + 10
+        while os.waitpid(self.pid, os.WNOHANG)[0] == 0:
+            if time.monotonic() > deadline:
+                os.kill(self.pid, signal.SIGKILL)
+                raise Failed("the escape key did not end avctl console")
+            if select.select([self.fd], [], [], 0.05)[0]:
+                try:
+                    os.read(self.fd, 65536)
+                except OSError:
+                    pass
+        os.close(self.fd)
+
+
+class Machine:
+    def __init__(self, avctl, vm):
+        self.avctl, self.vm = avctl, vm
+
+    def __call__(self, *words):
+        done = subprocess.run([self.avctl, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        check(done.returncode == 0, f"avctl {' '.join(words)}: exit code {done.returncode}: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+    def console(self, *words):
+        return Console([self.avctl, "console", self.vm, *words])
+
+
+class Clock:
+    """Readings of the guest's uptime, each with the host's time before and after it."""
+
+    def __init__(self, console):
+        self.console = console
+
+    def read(self):
+        before = time.monotonic()
+        uptime = float(self.console.run("cat /proc/uptime").split()[0])
+        return before, uptime, time.monotonic()
+
+    def until(self, uptime, seconds=20):
+        deadline = time.monotonic() + seconds
+        while (reading := self.read())[1] < uptime:
+            check(time.monotonic() < deadline, f"the guest's clock stands at {reading[1]}, not yet at {uptime}")
+        return reading
+
+    def keeps_time(self, seconds):
+        """Over so many of its seconds the guest's clock goes as the host's does."""
+        first = self.read()
+        last = self.until(first[1] + seconds)
+        passed, least, most = last[1] - first[1], last[0] - first[2], last[2] - first[0]
+        check(least - 0.03 <= passed <= most + 0.03,
+              f"{passed:.2f} s passed in the guest while {least:.2f} to {most:.2f} s did outside")
+
+
+def say(text):
+    print(f"# {text}", flush=True)
+
+
+def one_round(number, machine, console, clock, taken, target):
+    """Write, run on, restore: what was written is gone, the rest is there and goes on."""
+    console.run(f"echo {number} >/tmp/after; counter={1000 + number}")
+    check(console.run("cat /tmp/after") == str(number), "the file that was written does not read back")
+    late = clock.until(taken[1] + 0.5)
+    start = time.monotonic()
+    machine("restore", machine.vm, *target)
+    console.send("\n")
+    console.expect(rb"linux\$ ")
+    now = clock.read()
+    check(console.run("ls /tmp") == "before", "the file written after the snapshot is still there")
+    check(console.run("cat /tmp/before; echo $nonce $counter") == f"{machine.nonce}\n{machine.nonce} 1",
+          "the file, nonce and counter of the snapshot are not as they were")
+    check(now[1] >= taken[1], f"the clock shows {now[1]}, before the snapshot's {taken[1]}")
+    check(now[1] < late[1] or now[1] - taken[1] <= now[2] - start + 0.1,
+          f"the clock goes on from {now[1]}, not from the snapshot's {taken[1]} (before the restore: {late[1]})")
+    clock.keeps_time(0.3)
+
+
+def hvc0_answers(machine, word):
+    console = machine.console("--port", "hvc0", "--replay", "0")
+    console.settle()
+    said = console.run(f"echo {word}-$((6 * 7)); tty")
+    check(said == f"{word}-42\n/dev/hvc0", f"hvc0 was told to say {word}-42 and its name, and said {said!r}")
+    console.close()
+
+
+def show(avctl, vm, rounds):
+    machine = Machine(avctl, vm)
+    console = machine.console("--replay", "1000")
+    started = time.monotonic()
+    console.expect(rb"avisor-linux: up", 60)
+    console.settle()
+    say(f"at the shell after {time.monotonic() - started:.1f} s")
+    check(console.run("uname -sm") == "Linux aarch64", "uname")
+    console.run("[ $(tty) = /dev/ttyAMA0 ]")
+    hvc0_answers(machine, "fresh")
+    machine.nonce = os.urandom(8).hex()
+    console.run(f"nonce={machine.nonce}; counter=1; echo $nonce >/tmp/before")
+    clock = Clock(console)
+    taken = clock.read()
+    first = machine("snapshot", "take", vm, "-o", "name")
+    say(f"snapshot {first} at {taken[1]} s")
+    for number in range(1, rounds + 1):
+        # To the base at first; from the middle on a newer snapshot is the base, and the first is reached from afar.
+        if number == rounds // 2 + 1:
+            machine("snapshot", "take", vm, "--name", "newer")
+        one_round(number, machine, console, clock, taken,
+                  ("--id", first) if number > rounds // 2 else ("--latest",))
+        say(f"round {number}: as it was")
+    hvc0_answers(machine, "restored")
+    log = console.run("dmesg")
+    check(not re.search(BAD, log), f"the kernel complains: {re.findall(f'.*(?:{BAD}).*', log)[:3]}")
+    console.run("sync")
+    console.close()
+
+
+if __name__ == "__main__":
+    try:
+        show(sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 10)
+    except (Failed, subprocess.TimeoutExpired) as error:
+        print(f"linux.py: {error}", file=sys.stderr)
+        sys.exit(1)
