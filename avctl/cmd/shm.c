@@ -163,13 +163,6 @@ static int which_region(const struct regions *regions)
 			 regions->set->name, regions->count);
 }
 
-static void print_json(json_t *json)
-{
-	json_dumpf(json, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
-	putchar('\n');
-	json_decref(json);
-}
-
 static void list_json(const struct set *set)
 {
 	json_t *list = json_array();
@@ -180,7 +173,7 @@ static void list_json(const struct set *set)
 		json_object_set_new(region, "fields",
 				    json_integer((json_int_t)set->regions[i].field_count));
 		if (out_style.format == OUT_JSONL)
-			print_json(region);
+			out_json(region);
 		else
 			json_array_append_new(list, region);
 	}

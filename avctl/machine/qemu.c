@@ -102,6 +102,8 @@ static void __attribute__((noreturn)) watch(pid_t qemu, int runtime_fd)
 		snprintf(text, sizeof(text), "%d signal %d\n", (int)qemu, WTERMSIG(status));
 	else
 		snprintf(text, sizeof(text), "%d status %d\n", (int)qemu, WEXITSTATUS(status));
+	if (faccessat(runtime_fd, "machine.json", F_OK, 0) < 0)
+		_exit(0); /* ended by `down`: nobody will ask */
 	fd = openat(runtime_fd, "exit", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
 		_exit(1);
@@ -251,6 +253,7 @@ void machine_clean(const char *runtime_dir, const char *ram_file)
 	}
 	if (folder) {
 		unlinkat(dirfd(folder), "machine.json", 0);
+		unlinkat(dirfd(folder), "exit", 0); /* of a QEMU that ended just now */
 		closedir(folder);
 	}
 }

@@ -290,6 +290,9 @@ def open_ports():
 
 
 def main():
+    if "--version" in sys.argv:
+        print("QEMU emulator version 7.2.99 (fake_qemu.py)")
+        sys.exit(0)
     if os.environ.get("FAKE_DIE"):
         sys.stderr.write("fake_qemu: cannot do that\n")
         sys.exit(int(os.environ["FAKE_DIE"]))

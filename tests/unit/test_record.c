@@ -186,6 +186,7 @@ static void the_end_of_a_machine_is_written_down(void **state)
 	char how[128];
 
 	(void)state;
+	assert_int_equal(record_save(&record), 0);
 	record.pid = qemu_start(args, folder, folder, &record.pid_start);
 	assert_true(record.pid > 0);
 	wait_for_file("exit");
@@ -204,6 +205,7 @@ static void a_machine_that_does_not_listen_is_killed(void **state)
 	char how[128];
 
 	(void)state;
+	assert_int_equal(record_save(&record), 0);
 	record.pid = qemu_start(args, folder, folder, &record.pid_start);
 	assert_true(record.pid > 0);
 	assert_true(record_alive(&record));
