@@ -31,9 +31,10 @@ class Console:
         self.text = b""
 
     def expect(self, pattern, seconds=20):
-        deadline = time.monotonic() + seconds
-        while not (match := re.search(pattern, self.text)):
-            left = deadline - time.monotonic()
+        """Wait for pattern (at most 200 bytes long); the text before it and its match."""
+        deadline, seen = time.monotonic() + seconds, 0
+        while not (match := re.compile(pattern).search(self.text, max(0, seen - 200))):
+            seen, left = len(self.text), deadline - time.monotonic()
             check(left > 0, f"no {pattern!r} within {seconds} s; the console's last words: {self.text[-600:]!r}")
             if select.select([self.fd], [], [], left)[0]:
                 try:
@@ -42,8 +43,8 @@ class Console:
                     data = b""
                 check(data, f"avctl console ended; its last words: {self.text[-600:]!r}")
                 self.text += data
-        self.text = self.text[match.end():]
-        return match
+        before, self.text = self.text[:match.start()], self.text[match.end():]
+        return before, match
 
     def send(self, text):
         os.write(self.fd, text.encode())
@@ -58,9 +59,9 @@ class Console:
         """The command's output; it must succeed."""
         Console.count += 1
         self.send(f"{command}; echo EN''D{Console.count}=$?\n")
-        match = self.expect(rb"(?s)(.*?)END%d=(\d+)\s" % Console.count)
-        text = re.sub(r"^(\s*linux\$ )*", "", match[1].replace(b"\r", b"").decode(errors="replace"))
-        check(match[2] == b"0", f"{command}: exit code {match[2].decode()}: {text}")
+        before, match = self.expect(rb"END%d=(\d+)\s" % Console.count)
+        text = re.sub(r"^(\s*linux\$ )*", "", before.replace(b"\r", b"").decode(errors="replace"))
+        check(match[1] == b"0", f"{command}: exit code {match[1].decode()}: {text}")
         return text.strip()
 
     def close(self):
