@@ -33,8 +33,17 @@ for suite in "$@"; do
 	log="$build/check/$(basename "$suite").log"
 	case $suite in
 	*.bats)
+		aborted="$build/check/$(basename "$suite").qemu-abort"
+		rm -f "$aborted"
 		timeout --kill-after=10 "${SUITE_TIMEOUT:-600}" bats --tap "$suite" >"$log" 2>&1 </dev/null
-		count "$log" $? "$(basename "$suite")"
+		code=$?
+		if [ "$code" -ne 0 ] && [ -e "$aborted" ]; then
+			echo "$(basename "$suite"): QEMU itself aborted (SIGABRT), once more; it said:"
+			tail -n 3 "$aborted" | sed 's/^/    /'
+			timeout --kill-after=10 "${SUITE_TIMEOUT:-600}" bats --tap "$suite" >"$log" 2>&1 </dev/null
+			code=$?
+		fi
+		count "$log" "$code" "$(basename "$suite")"
 		;;
 	*.sh)
 		timeout --kill-after=10 "${SUITE_TIMEOUT:-600}" bash "$suite" >"$log" 2>&1 </dev/null

@@ -10,7 +10,7 @@
 
 struct canary {
 	uint64_t x[31];
-	uint64_t fpcr_fpsr;
+	uint64_t flags; /* NZCV, DAIF << 32 */
 	uint64_t q[64];
 };
 _Static_assert(sizeof(struct canary) == 768, "canary_checkpoint");
@@ -35,6 +35,10 @@ __asm__(".pushsection .text.canary, \"ax\"\n"
 	"	movk	x0, #0x6262, lsl #48\n"
 	"	ins	v\\n\\().d[1], x0\n"
 	"	.endr\n"
+	"	movz	x0, #0xa000, lsl #16\n"
+	"	msr	nzcv, x0\n"
+	"	msr	daifclr, #9\n"
+	"	msr	daifset, #6\n"
 	"	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30\n"
 	"	movz	x\\n, #(0x2000 + \\n)\n"
 	"	movk	x\\n, #0x7373, lsl #48\n"
@@ -49,9 +53,9 @@ __asm__(".pushsection .text.canary, \"ax\"\n"
 	"	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n"
 	"	str	q\\n, [sp, #(256 + 16 * \\n)]\n"
 	"	.endr\n"
-	"	mrs	x1, fpcr\n"
-	"	mrs	x2, fpsr\n"
-	"	orr	x1, x2, x1, lsl #32\n"
+	"	mrs	x1, nzcv\n"
+	"	mrs	x2, daif\n"
+	"	orr	x1, x1, x2, lsl #32\n"
 	"	str	x1, [sp, #248]\n"
 	"	ldr	x0, [sp, #(768 + 96)]\n"
 	"	mov	x1, sp\n"
@@ -84,6 +88,61 @@ __asm__(".pushsection .text.canary, \"ax\"\n"
 	_(fpcr, 0x01c00000)                                                                        \
 	_(fpsr, 0x08000010)
 
+/* The ones this guest lives by: another bit in each, one that does not matter before the restore. */
+#define LIVE_REGISTERS(_)                                                                          \
+	_(vbar_el1, 0x80000)                                                                       \
+	_(mair_el1, 0xff00000000000000)                                                            \
+	_(tcr_el1, 0x4000000000)                                                                   \
+	_(ttbr0_el1, 0x1000000000000)                                                              \
+	_(sctlr_el1, 0x4000000)                                                                    \
+	_(cpacr_el1, 0x200000)                                                                     \
+	_(par_el1, 0x12345000)                                                                     \
+	_(amair_el1, 0x1111)                                                                       \
+	_(afsr0_el1, 0x2222)                                                                       \
+	_(afsr1_el1, 0x3333)                                                                       \
+	_(cntv_cval_el0, 0x123456789)                                                              \
+	_(cntp_cval_el0, 0x234567891)                                                              \
+	_(cntv_ctl_el0, 0x2)
+
+static struct {
+#define FIELD(name, value) uint64_t name;
+	LIVE_REGISTERS(FIELD)
+#undef FIELD
+} live;
+
+static void keep_live(void)
+{
+#define KEEP(name, value) __asm__ volatile("mrs %0, " #name : "=r"(live.name));
+	LIVE_REGISTERS(KEEP)
+#undef KEEP
+}
+
+static void flip_live(void)
+{
+#define FLIP(name, value) __asm__ volatile("msr " #name ", %0" : : "r"(live.name ^ (value##ul)));
+	LIVE_REGISTERS(FLIP)
+#undef FLIP
+	__asm__ volatile("isb");
+}
+
+static unsigned int check_live(void)
+{
+	unsigned int bad = 0;
+
+#define CHECK(name, value)                                                                         \
+	{                                                                                          \
+		uint64_t found;                                                                    \
+		__asm__ volatile("mrs %0, " #name : "=r"(found));                                  \
+		if (found != live.name) {                                                          \
+			bad++;                                                                     \
+			print("canary BAD " #name "=0x%lx, was 0x%lx\n", found, live.name);        \
+		}                                                                                  \
+	}
+	LIVE_REGISTERS(CHECK)
+#undef CHECK
+	return bad;
+}
+
 static void write_system(uint64_t flip)
 {
 #define WRITE(name, value) __asm__ volatile("msr " #name ", %0" : : "r"((value##ul) ^ flip));
@@ -114,6 +173,10 @@ static unsigned int check_registers(const struct canary *found)
 {
 	unsigned int bad = 0;
 
+	if (found->flags != (0x18000000000u | 0xa0000000u)) {
+		bad++;
+		print("canary BAD flags=0x%lx\n", found->flags);
+	}
 	for (unsigned int i = 0; i < 31; i++) {
 		if (found->x[i] == (0x7373000000000000u | (0x2000 + i)))
 			continue;
@@ -147,8 +210,9 @@ static void canary_scene(void)
 	unsigned int bad;
 
 	write_system(0);
+	keep_live();
 	canary_checkpoint(&found);
-	bad = check_system() + check_registers(&found);
+	bad = check_system() + check_live() + check_registers(&found);
 	round = guest_generation() - first;
 	print("canary round=%lu %s\n", round, bad ? "BAD" : "ok");
 	if (round >= ROUNDS)
@@ -156,6 +220,7 @@ static void canary_scene(void)
 	memset(&found, 0xee, sizeof(found));
 	write_system(0x10);
 	spoil_vectors();
+	flip_live();
 	hvc_restore(-1);
 	print("checkpoint: RESTORE CAME BACK\n");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * restart.c - is memory as at the first boot after a restart?
- * Looks at its BSS, data and heap, then spoils them all. Restarts itself by hvc #4 until its generation is 3, then
+ * Looks at its BSS, data and heap, then spoils them all. Restarts itself by hvc #4 more often than SYSTEM_RESET may (10 times), then
  * when the console says `r`.
  */
 #include "baremetal/guest.h"
@@ -12,10 +12,11 @@
 #endif
 
 #define WORDS 8192
+#define RESTARTS 12
 #define HEAP_SIZE 0x200000ul
 
 static uint32_t zeros[WORDS];
-static uint32_t patterns[WORDS] = { [0 ... WORDS - 1] = RESTART_PATTERN };
+static uint32_t patterns[WORDS] = {[0 ... WORDS - 1] = RESTART_PATTERN};
 
 static unsigned int count_wrong(const volatile uint32_t *words, size_t count, uint32_t wanted)
 {
@@ -39,13 +40,14 @@ void guest_main(uint64_t dtb)
 	bss = count_wrong(zeros, WORDS, 0);
 	data = count_wrong(patterns, WORDS, RESTART_PATTERN);
 	rest = count_wrong(heap, HEAP_SIZE / 4, 0);
-	print(RESTART_NAME ": banner generation=%lu nonce=%016lx bss=%s data=%s heap=%s\n", generation,
-	      guest_nonce(), bss ? "BAD" : "ok", data ? "BAD" : "ok", rest ? "BAD" : "ok");
+	print(RESTART_NAME ": banner generation=%lu nonce=%016lx bss=%s data=%s heap=%s\n",
+	      generation, guest_nonce(), bss ? "BAD" : "ok", data ? "BAD" : "ok",
+	      rest ? "BAD" : "ok");
 	memset(zeros, 0xff, sizeof(zeros));
 	memset(patterns, 0xee, sizeof(patterns));
 	for (size_t i = 0; i < HEAP_SIZE / 4; i += 256)
 		heap[i] = 0xdddddddd;
-	if (guest_has_hypervisor() && generation < 3) {
+	if (guest_has_hypervisor() && generation < RESTARTS) {
 		print("--- Restart ---\n");
 		hvc_restart();
 		print(RESTART_NAME ": RESTART CAME BACK\n");

@@ -30,13 +30,23 @@ machine_here() {
 	cd "$AVISOR_TEST" || return 1
 }
 
-# Ends every set that runs in this file's private folders; by its recorded pid when avctl cannot. Fails when avctl could not.
+# Ends every set that runs in this file's private folders; by its recorded pid when avctl cannot. Fails when avctl could not, and
+# when the hypervisor found a bug in itself.
 machine_end() {
 	local folder pid status=0
 
 	for folder in "$XDG_RUNTIME_DIR"/avisor/*/; do
 		[ -e "$folder/machine.json" ] || continue
 		pid=$(machine_pid "$folder")
+		if grep -qs 'signal 6' "$folder/exit"; then
+			mkdir -p "$AVISOR_BUILD/check" # check.sh runs the file once more
+			cp "$XDG_STATE_HOME/avisor/$(basename "$folder")/qemu.log" \
+				"$AVISOR_BUILD/check/$(basename "$BATS_TEST_FILENAME").qemu-abort"
+		fi
+		if grep -qs '^BUG on CPU' "$XDG_STATE_HOME/avisor/$(basename "$folder")/hypervisor.log"; then
+			say "$(tail -n 30 "$XDG_STATE_HOME/avisor/$(basename "$folder")/hypervisor.log")"
+			status=1
+		fi
 		avctl -s "$(basename "$folder")" down >/dev/null 2>"$AVISOR_TEST/down.err" && continue
 		say "avctl down failed: $(cat "$AVISOR_TEST/down.err")"
 		status=1

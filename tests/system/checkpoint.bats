@@ -1,0 +1,55 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# checkpoint.bats - a checkpoint and restores of it by hvc #1 and #2 (Show 1 of issue 2).
+
+load lib
+load guests
+
+setup_file() {
+	machine_begin
+	set_up <<-END
+	version: 1
+	name: checkpoint
+	machine: {cpus: 2, memory: 512MiB}
+	vms:
+	  - {name: vm1, image: $GUESTS/checkpoint.elf, memory: 64MiB}
+	  - {name: vm2, image: $GUESTS/heartbeat.elf, memory: 32MiB}
+	END
+}
+
+teardown_file() {
+	machine_end
+}
+
+setup() {
+	machine_here
+}
+
+@test "registers, FP registers and EL1 system registers are after each restore as at the checkpoint" {
+	says vm1 '^checkpoint: done'
+	# The first time, and after each of four restores.
+	[ "$(log vm1 | grep '^canary ')" = "$(printf 'canary round=%d ok\n' 0 1 2 3 4)" ]
+	run log vm1
+	[[ "$output" != *BAD* && "$output" != *'CAME BACK'* ]]
+}
+
+@test "each restore prints the static and the register variable of the checkpoint again" {
+	says vm1 '^checkpoint: done'
+	[ "$(log vm1 | grep -c '^Before checkpoint, i(static)=0, j(register)=1131796$')" -eq 1 ]
+	[ "$(log vm1 | grep -c '^After checkpoint, i=0, j=1131796$')" -eq 5 ]
+	[ "$(log vm1 | grep -c '^After checkpoint')" -eq 5 ]
+	[ "$(log vm1 | grep -c '^Changed, i=10, j=20$')" -eq 5 ]
+	[ "$(field generation vm1)" -eq 8 ]
+}
+
+@test "the hypervisor says which ids were taken and restored, and goes on with guest and neighbour" {
+	says vm1 '^checkpoint: done'
+	[ "$(hypervisor_log | grep -c 'vm1: checkpoint: ID=[01]$')" -eq 2 ]
+	[ "$(hypervisor_log | grep -c 'vm1: restore: ID=0$')" -eq 4 ]
+	[ "$(hypervisor_log | grep -c 'vm1: restore: ID=1$')" -eq 4 ]
+	local at
+	at=$(mark vm1)
+	says vm1 '^checkpoint: alive ' "$at"
+	heart_beats vm2
+	audit vm1 vm2
+}
