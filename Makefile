@@ -26,7 +26,7 @@ HYP_SRC := $(sort $(shell find hypervisor/core hypervisor/mm hypervisor/dev hype
 	     hypervisor/platform hypervisor/arch/aarch64 -name '*.[cS]'))
 HYP_OBJ := $(patsubst %,$(B)/obj/%.o,$(HYP_SRC))
 HYP_CFLAGS := -std=gnu17 -O2 -g $(WARNINGS) -ffreestanding -mgeneral-regs-only \
-	      -mno-outline-atomics -mstrict-align -fno-pic -fno-pie -fno-stack-protector \
+	      -mno-outline-atomics -fno-pic -fno-pie -fno-stack-protector \
 	      -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-common \
 	      -march=armv8-a -Ihypervisor -Iabi -Ihypervisor/arch/aarch64/include \
 	      -DAV_VERSION='"$(VERSION)"' -DAV_DEBUG=$(DEBUG)
@@ -39,6 +39,10 @@ $(B)/obj/hypervisor/%.o: hypervisor/%
 	$(call say,CC,$<)
 	$(Q)$(CROSS)gcc $(HYP_CFLAGS) -MMD -MP -c -o $@ $<
 
+# What runs before the MMU is on may not rely on unaligned accesses.
+$(addprefix $(B)/obj/hypervisor/,core/main.c.o core/manifest.c.o core/format.c.o core/log.c.o \
+	drivers/pl011.c.o arch/aarch64/features.c.o arch/aarch64/mmu.c.o core/string.c.o): \
+	HYP_CFLAGS += -mstrict-align
 # memset() must not become a call of itself.
 $(B)/obj/hypervisor/core/string.c.o: HYP_CFLAGS += -fno-tree-loop-distribute-patterns
 

@@ -6,6 +6,7 @@
 #include "core/hypercall.h"
 #include "core/operation.h"
 #include "core/string.h"
+#include "core/time.h"
 #include "mm/frame.h"
 
 static bool is_control_vm(const struct vm *vm)
@@ -18,7 +19,7 @@ static int read_name(struct call *call, uint64_t address, char name[AV_NAME_SIZE
 {
 	bool done;
 
-	memset(name, 0, AV_NAME_SIZE);
+	name[0] = '\0';
 	if (!address)
 		return AV_OK;
 	spin_lock(&call->caller->lock);
@@ -53,7 +54,6 @@ int call_SNAPSHOT_TAKE(struct call *call)
 		return AV_E_DENIED;
 	if (call->args[3])
 		return AV_E_INVALID;
-	memset(&facts, 0, sizeof(facts));
 	error = read_name(call, call->args[1], facts.name);
 	if (error)
 		return error;
@@ -69,7 +69,7 @@ int call_SNAPSHOT_TAKE(struct call *call)
 		return CALL_NO_RETURN; /* written already: a restore shows the same registers */
 	call->results[0] = result.id;
 	call->results[1] = result.evicted;
-	call->results[2] = result.held_ns;
+	call->results[2] = ticks_to_ns(result.held_ticks);
 	return error;
 }
 
@@ -93,7 +93,7 @@ int call_SNAPSHOT_RESTORE(struct call *call)
 		return CALL_NO_RETURN;
 	call->results[0] = result.id;
 	call->results[1] = result.generation | (result.undo_skipped ? AV_RESTORE_UNDO_SKIPPED : 0);
-	call->results[2] = result.held_ns;
+	call->results[2] = ticks_to_ns(result.held_ticks);
 	return error;
 }
 
@@ -175,6 +175,19 @@ int call_MEMORY_DRAIN(struct call *call)
 	struct vm *vm = call->target;
 	bool more;
 
+	/* Not running: private tables that only speed up the next restore go too, so that frames can be compared. */
+	if (vm->state != AV_STATE_RUNNING && vm != call->caller) {
+		if (!call_operation_begin(call->vcpu))
+			return CALL_NO_RETURN;
+		vm_hold(vm);
+		spin_lock(&vm->lock);
+		vmem_drain(&vm->mem, true);
+		spin_unlock(&vm->lock);
+		vm_release(vm);
+		operation_feed(vm);
+		call_operation_end();
+		return AV_OK;
+	}
 	/* In slices: a long list must not keep this CPU; the instruction runs again while there is more. */
 	spin_lock(&vm->lock);
 	more = vmem_reap(&vm->mem, 256);
@@ -182,12 +195,6 @@ int call_MEMORY_DRAIN(struct call *call)
 	if (more) {
 		call->vcpu->pc -= 4;
 		return CALL_NO_RETURN;
-	}
-	if (vm->state == AV_STATE_STARVED) {
-		if (!call_operation_begin(call->vcpu))
-			return CALL_NO_RETURN;
-		operation_feed(vm);
-		call_operation_end();
 	}
 	return AV_OK;
 }

@@ -90,7 +90,7 @@ static void uart_feed(struct vm *vm)
 	uint8_t bytes[VPL011_FIFO_SIZE];
 	size_t room;
 
-	while (vm->port_console && (room = vpl011_room(&vm->uart)) > 0) {
+	while (virtio_serial_has_input(vm->port_console) && (room = vpl011_room(&vm->uart)) > 0) {
 		size_t size = virtio_serial_peek(vm->port_console, bytes, room);
 
 		if (!size)
@@ -104,7 +104,7 @@ static void port_feed(struct vm *vm, unsigned guest_port, unsigned host_port)
 	uint8_t bytes[INPUT_CHUNK];
 	size_t size, taken;
 
-	while (host_port && (size = virtio_serial_peek(host_port, bytes, sizeof(bytes))) > 0) {
+	while (virtio_serial_has_input(host_port) && (size = virtio_serial_peek(host_port, bytes, sizeof(bytes))) > 0) {
 		taken = vconsole_input(&vm->console, guest_port, bytes, size);
 		if (!taken)
 			break;
@@ -123,12 +123,28 @@ void devices_drop_input(struct vm *vm)
 {
 	uint64_t dropped = 0;
 
-	dropped += virtio_serial_drop(vm->port_console);
-	dropped += virtio_serial_drop(vm->port_hvc0);
-	dropped += virtio_serial_drop(vm->port_agent);
+	const unsigned ports[] = {vm->port_console, vm->port_hvc0, vm->port_agent};
+
+	if (!__atomic_exchange_n(&vm->input_waits, false, __ATOMIC_ACQUIRE))
+		return;
+	for (unsigned i = 0; i < ARRAY_SIZE(ports); i++)
+		if (virtio_serial_has_input(ports[i]))
+			dropped += virtio_serial_drop(ports[i]);
 	vm->stats.input_dropped += dropped;
 	if (dropped)
 		event_add(AV_EVENT_INPUT_DROPPED, vm->index, dropped, 0, NULL);
+}
+
+static void feed(struct vm *vm)
+{
+	/* Cleared first: what comes meanwhile sets it again. */
+	__atomic_store_n(&vm->input_waits, false, __ATOMIC_SEQ_CST);
+	uart_feed(vm);
+	port_feed(vm, 0, vm->port_hvc0);
+	port_feed(vm, 1, vm->port_agent);
+	if (virtio_serial_has_input(vm->port_console) || virtio_serial_has_input(vm->port_hvc0) ||
+	    virtio_serial_has_input(vm->port_agent))
+		__atomic_store_n(&vm->input_waits, true, __ATOMIC_RELEASE);
 }
 
 void devices_serve(struct vcpu *vcpu)
@@ -142,9 +158,8 @@ void devices_serve(struct vcpu *vcpu)
 	if (requests & (REQUEST_INPUT | REQUEST_RESTORED)) {
 		if (vm->port_agent)
 			vconsole_host_open(&vm->console, 1, virtio_serial_host_open(vm->port_agent));
-		uart_feed(vm);
-		port_feed(vm, 0, vm->port_hvc0);
-		port_feed(vm, 1, vm->port_agent);
+		if (__atomic_load_n(&vm->input_waits, __ATOMIC_ACQUIRE))
+			feed(vm);
 	}
 	if (requests & REQUEST_OUTPUT)
 		vconsole_kick_tx(&vm->console, 1);

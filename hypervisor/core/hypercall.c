@@ -67,24 +67,50 @@ static int find_target(struct call *call, unsigned privilege)
 static int decode(struct call *call, uint64_t number)
 {
 	const struct entry *entry;
+	uint64_t reserved = 0;
 	int error;
 
 	if (number >= ARRAY_SIZE(entries) || !entries[number].handler)
 		return AV_E_NOT_SUPPORTED;
 	entry = &entries[number];
-	for (unsigned i = 0; i < 6; i++) {
+#pragma GCC unroll 6
+	for (unsigned i = 0; i < 6; i++)
 		call->args[i] = call->vcpu->x[1 + i];
-		if (i >= entry->arity && call->args[i])
-			return AV_E_INVALID;
+	switch (entry->arity) {
+	case 0:
+		reserved |= call->args[0];
+		__attribute__((fallthrough));
+	case 1:
+		reserved |= call->args[1];
+		__attribute__((fallthrough));
+	case 2:
+		reserved |= call->args[2];
+		__attribute__((fallthrough));
+	case 3:
+		reserved |= call->args[3];
+		__attribute__((fallthrough));
+	case 4:
+		reserved |= call->args[4];
+		__attribute__((fallthrough));
+	default:
+		reserved |= call->args[5];
 	}
+	if (reserved)
+		return AV_E_INVALID;
 	error = find_target(call, entry->privilege);
 	return error ? error : entry->handler(call);
 }
 
 static void vendor_call(struct vcpu *vcpu, uint64_t number)
 {
-	struct call call = {.vcpu = vcpu, .caller = vcpu->vm};
-	int status = decode(&call, number);
+	struct call call; /* args are filled in by decode() */
+	int status;
+
+	call.vcpu = vcpu;
+	call.caller = vcpu->vm;
+	call.target = NULL;
+	call.results[0] = call.results[1] = call.results[2] = 0;
+	status = decode(&call, number);
 
 	if (status == CALL_NO_RETURN)
 		return;
@@ -127,7 +153,8 @@ static void original_checkpoint(struct vcpu *vcpu)
 
 	if (!call_operation_begin(vcpu))
 		return;
-	memset(&facts, 0, sizeof(facts));
+	facts.request_id = 0;
+	facts.name[0] = '\0';
 	error = operation_take(vcpu->vm, &facts, NULL, &result);
 	call_operation_end();
 	if (error)

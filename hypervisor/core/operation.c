@@ -15,7 +15,8 @@
 
 static void present_facts(const struct vm *vm, struct snapshot_facts *facts)
 {
-	memset(facts, 0, sizeof(*facts));
+	facts->request_id = 0;
+	facts->name[0] = '\0';
 	facts->taken_ns = time_ns();
 	facts->vm_time_ns = ticks_to_ns(vm_counter(vm));
 	facts->state = vm->state;
@@ -33,7 +34,8 @@ int operation_take(struct vm *vm, const struct snapshot_facts *wanted, struct vc
 	spin_lock(&vm->lock);
 	present_facts(vm, &facts);
 	facts.request_id = wanted->request_id;
-	memcpy(facts.name, wanted->name, sizeof(facts.name));
+	if (wanted->name[0])
+		memcpy(facts.name, wanted->name, sizeof(facts.name));
 	error = snapshot_take_prepare(&vm->mem, &facts, &prepared);
 	if (!error) {
 		if (caller) {
@@ -54,7 +56,7 @@ int operation_take(struct vm *vm, const struct snapshot_facts *wanted, struct vc
 	result->evicted = vm->mem.stats.evictions - evictions;
 	spin_unlock(&vm->lock);
 	vm_release(vm);
-	result->held_ns = ticks_to_ns(counter_now() - start);
+	result->held_ticks = counter_now() - start;
 	return error;
 }
 
@@ -63,11 +65,16 @@ static void restored(struct vm *vm, uint32_t state)
 {
 	vm->crash_reason[0] = '\0';
 	vm_new_identity(vm);
-	for (unsigned i = 0; i < vm->vcpu_count; i++)
-		if (vm->vcpus[i].two_timelines) {
-			vm->vcpus[i].two_timelines = 0;
-			vm->vcpus[i].x[2] = vm->generation;
+	for (unsigned i = 0; i < vm->vcpu_count; i++) {
+		struct vcpu *vcpu = &vm->vcpus[i];
+
+		if (vcpu->loaded)
+			vcpu_discard(vcpu);
+		if (vcpu->two_timelines) {
+			vcpu->two_timelines = 0;
+			vcpu->x[2] = vm->generation;
 		}
+	}
 	vm_set_state(vm, state);
 	devices_drop_input(vm);
 	__atomic_or_fetch(&vm->vcpus[0].requests, REQUEST_RESTORED, __ATOMIC_RELEASE);
@@ -82,9 +89,14 @@ static int restore(struct vm *vm, uint64_t id, uint64_t flags, enum av_event_kin
 	uint32_t state;
 	int error;
 
-	vm_hold(vm);
+	/* What is not saved here stays in the PE: a restore that finds nothing goes on from there. */
+	if (flags & AV_RESTORE_UNDO)
+		vm_hold(vm);
+	else
+		vm_hold_to_replace(vm);
 	spin_lock(&vm->lock);
-	present_facts(vm, &present);
+	if (flags & AV_RESTORE_UNDO)
+		present_facts(vm, &present);
 	error = snapshot_restore_prepare(&vm->mem, id, flags & AV_RESTORE_UNDO, &present, &plan);
 	if (!error) {
 		result->id = plan.target->id;
@@ -101,7 +113,7 @@ static int restore(struct vm *vm, uint64_t id, uint64_t flags, enum av_event_kin
 	}
 	spin_unlock(&vm->lock);
 	vm_release(vm);
-	result->held_ns = ticks_to_ns(counter_now() - start);
+	result->held_ticks = counter_now() - start;
 	return error;
 }
 

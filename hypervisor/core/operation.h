@@ -11,7 +11,7 @@ struct operation_result {
 	uint64_t id;
 	uint64_t generation;
 	uint64_t evicted;
-	uint64_t held_ns;
+	uint64_t held_ticks;
 	bool undo_skipped;
 };
 

@@ -8,6 +8,8 @@ static void arrived(void *ctx, bool input, bool output)
 {
 	struct vm *vm = ctx;
 
+	if (input)
+		__atomic_store_n(&vm->input_waits, true, __ATOMIC_RELEASE);
 	sched_kick(&vm->vcpus[0], (input ? REQUEST_INPUT : 0) | (output ? REQUEST_OUTPUT : 0));
 }
 

@@ -248,11 +248,10 @@ void snapshot_restore_commit(struct vmem *m, const struct snapshot_restore *plan
 		m->origin = target->id;
 	}
 	if (was) {
-		*was = (struct snapshot_facts){target->request_id,
-					       target->taken_ns,
-					       target->vm_time_ns,
-					       target->state,
-					       {0}};
+		was->request_id = target->request_id;
+		was->taken_ns = target->taken_ns;
+		was->vm_time_ns = target->vm_time_ns;
+		was->state = target->state;
 		__builtin_memcpy(was->name, target->name, AV_NAME_SIZE);
 	}
 	if (former)

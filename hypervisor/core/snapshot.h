@@ -36,6 +36,7 @@ struct snapshot_facts {
 	uint64_t taken_ns;
 	uint64_t vm_time_ns;
 	uint32_t state;
+	uint32_t reserved;	 /* keeps the name aligned: copied by words */
 	char name[AV_NAME_SIZE]; /* empty: none */
 };
 

@@ -18,9 +18,22 @@ void *memcpy(void *restrict to, const void *restrict from, size_t size)
 			f += bulk;
 			size -= bulk;
 		}
-		for (; size >= 8; size -= 8, t += 8, f += 8)
+		for (; size >= 16; size -= 16, t += 16, f += 16) {
+			uint64_t a = ((const uint64_t *)f)[0], b = ((const uint64_t *)f)[1];
+
+			((uint64_t *)t)[0] = a;
+			((uint64_t *)t)[1] = b;
+		}
+		if (size >= 8) {
 			*(uint64_t *)t = *(const uint64_t *)f;
+			t += 8;
+			f += 8;
+			size -= 8;
+		}
 	}
+	if ((((uintptr_t)t | (uintptr_t)f) & 3) == 0)
+		for (; size >= 4; size -= 4, t += 4, f += 4)
+			*(uint32_t *)t = *(const uint32_t *)f;
 	while (size--)
 		*t++ = *f++;
 	return to;

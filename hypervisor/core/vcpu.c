@@ -59,7 +59,6 @@ static void timers_load(struct vcpu *vcpu)
 	busy = vgic_hw_busy(&vm->gic, vcpu->index, PLAT_PPI_VIRT_TIMER);
 	if (busy)
 		gicv3_ppi_set_active(PLAT_PPI_VIRT_TIMER, true);
-	vcpu->timer_routed = busy;
 	sysreg_write(cntv_cval_el0, vcpu->timer.cntv_cval);
 	sysreg_write(cntv_ctl_el0, vcpu->timer.cntv_ctl);
 	vcpu_ptimer_evaluate(vcpu);
@@ -69,8 +68,6 @@ static void timers_unload(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
 
-	vcpu->timer.cntv_ctl = sysreg_read(cntv_ctl_el0) & (TIMER_ENABLE | TIMER_IMASK);
-	vcpu->timer.cntv_cval = sysreg_read(cntv_cval_el0);
 	sysreg_write(cntv_ctl_el0, 0);
 	isb();
 	/* A pending timer interrupt whose condition the guest has since removed is not pending any more. */
@@ -78,7 +75,6 @@ static void timers_unload(struct vcpu *vcpu)
 		vgic_set_line(&vm->gic, vcpu->index, PLAT_PPI_VIRT_TIMER, false);
 	/* Left active it would keep the next VM on this PE from getting any timer interrupt. */
 	gicv3_ppi_set_active(PLAT_PPI_VIRT_TIMER, false);
-	vcpu->timer_routed = false;
 }
 
 void vcpu_load(struct vcpu *vcpu)
@@ -104,16 +100,13 @@ void vcpu_load(struct vcpu *vcpu)
 	isb();
 }
 
-void vcpu_unload(struct vcpu *vcpu)
+/* Registers to memory; the PE keeps them. */
+static void save(struct vcpu *vcpu)
 {
-	struct cpu *cpu = cpu_this();
-	struct vm *vm = vcpu->vm;
-
-	BUG_ON(cpu->loaded != vcpu);
-	spin_lock(&vm->lock);
 	vcpu_fold_interrupts(vcpu);
 	write_reg(ICH_HCR_EL2, 0);
-	timers_unload(vcpu);
+	vcpu->timer.cntv_ctl = sysreg_read(cntv_ctl_el0) & (TIMER_ENABLE | TIMER_IMASK);
+	vcpu->timer.cntv_cval = sysreg_read(cntv_cval_el0);
 	vcpu->vmcr = read_reg(ICH_VMCR_EL2);
 	vcpu->ap0r = read_reg(ICH_AP0R0_EL2);
 	vcpu->ap1r = read_reg(ICH_AP1R0_EL2);
@@ -122,6 +115,61 @@ void vcpu_unload(struct vcpu *vcpu)
 	sysreg_write(vttbr_el2, 0);
 	__asm__ volatile("clrex" ::: "memory");
 	isb();
+}
+
+void vcpu_store(struct vcpu *vcpu, bool keep)
+{
+	struct vgic *gic = &vcpu->vm->gic;
+
+	spin_lock(&vcpu->vm->lock);
+	vcpu->quiet = false;
+	if (keep) {
+		/* Empty list registers that show the model are right afterwards, too. */
+		vcpu->quiet = !vgic_used(gic, vcpu->index) && !vgic_is_dirty(gic, vcpu->index);
+		vcpu->quiet_hcr = read_reg(ICH_HCR_EL2);
+		save(vcpu);
+	} else {
+		vcpu_fold_interrupts(vcpu);
+		write_reg(ICH_HCR_EL2, 0);
+		sysreg_write(vttbr_el2, 0);
+		__asm__ volatile("clrex" ::: "memory");
+		isb();
+	}
+	spin_unlock(&vcpu->vm->lock);
+}
+
+void vcpu_resume(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+
+	sysreg_write(vttbr_el2, vmem_vttbr(&vm->mem));
+	if (sysreg_read(cntvoff_el2) != vm->cntvoff)
+		sysreg_write(cntvoff_el2, vm->cntvoff);
+	if (vcpu->quiet)
+		write_reg(ICH_HCR_EL2, vcpu->quiet_hcr);
+	else
+		vm->gic.dirty |= (uint8_t)(1u << vcpu->index);
+	isb();
+}
+
+void vcpu_discard(struct vcpu *vcpu)
+{
+	sysreg_write(cntv_ctl_el0, 0);
+	isb();
+	gicv3_ppi_set_active(PLAT_PPI_VIRT_TIMER, false);
+	cpu_this()->loaded = NULL;
+	vcpu->loaded = false;
+}
+
+void vcpu_unload(struct vcpu *vcpu)
+{
+	struct cpu *cpu = cpu_this();
+	struct vm *vm = vcpu->vm;
+
+	BUG_ON(cpu->loaded != vcpu);
+	spin_lock(&vm->lock);
+	save(vcpu);
+	timers_unload(vcpu);
 	cpu->loaded = NULL;
 	spin_unlock(&vm->lock);
 	__atomic_store_n(&vcpu->loaded, false, __ATOMIC_RELEASE);
@@ -138,6 +186,8 @@ void vcpu_fold_interrupts(struct vcpu *vcpu)
 		lr[i] = lr_read(i);
 		lr_write(i, 0);
 	}
+	if (!used && !(hcr >> VGIC_HCR_EOICOUNT_SHIFT))
+		return; /* nothing was in there */
 	vgic_fold(gic, vcpu->index, lr, used, (unsigned)(hcr >> VGIC_HCR_EOICOUNT_SHIFT) & 0x1f);
 	if (hcr >> VGIC_HCR_EOICOUNT_SHIFT)
 		write_reg(ICH_HCR_EL2, hcr & ~(0x1fUL << VGIC_HCR_EOICOUNT_SHIFT));
@@ -224,7 +274,6 @@ void vcpu_vtimer_fired(struct vcpu *vcpu)
 	unsigned slot;
 
 	spin_lock(&vm->lock);
-	vcpu->timer_routed = true;
 	if (vgic_inject_fast(&vm->gic, vcpu->index, PLAT_PPI_VIRT_TIMER, read_reg(ICH_ELRSR_EL2),
 			     features.lr_count, &slot, &value))
 		lr_write(slot, value);

@@ -10,6 +10,14 @@ void vcpu_reset(struct vcpu *vcpu, uint64_t pc, uint64_t x0);
 void vcpu_load(struct vcpu *vcpu);
 void vcpu_unload(struct vcpu *vcpu);
 
+/*
+ * An operation of a VM on itself, on the vCPU whose trap is being handled: the context goes to memory (not all of it
+ * when nothing of it is to be kept) and stays in the PE, stage 2 off. Afterwards either it goes on as it was, with the VM's new stage 2 and time, or what the PE holds is void.
+ */
+void vcpu_store(struct vcpu *vcpu, bool keep);
+void vcpu_resume(struct vcpu *vcpu);
+void vcpu_discard(struct vcpu *vcpu);
+
 /* Bring the list registers up to date with the vGIC model; vcpu is loaded here. Takes the VM's lock. */
 void vcpu_flush_interrupts(struct vcpu *vcpu);
 /* The model up to date with the list registers. VM's lock held, vcpu loaded here. */

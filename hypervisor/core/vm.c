@@ -80,7 +80,7 @@ void vm_crash(struct vcpu *vcpu, const char *reason, uint32_t word)
 	sched_yield();
 }
 
-void vm_hold(struct vm *vm)
+static void hold(struct vm *vm, bool keep)
 {
 	struct cpu *here = cpu_this();
 	uint64_t bound = 0;
@@ -91,7 +91,10 @@ void vm_hold(struct vm *vm)
 		struct vcpu *vcpu = &vm->vcpus[i];
 
 		if (vcpu->cpu == here && here->loaded == vcpu) {
-			vcpu_unload(vcpu);
+			if (here->current == vcpu)
+				vcpu_store(vcpu, keep);
+			else
+				vcpu_unload(vcpu);
 		} else if (vcpu->cpu != here) {
 			__atomic_store_n(&vcpu->cpu->resched, true, __ATOMIC_SEQ_CST);
 			if (__atomic_load_n(&vcpu->loaded, __ATOMIC_SEQ_CST))
@@ -101,7 +104,7 @@ void vm_hold(struct vm *vm)
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		struct vcpu *vcpu = &vm->vcpus[i];
 
-		while (__atomic_load_n(&vcpu->loaded, __ATOMIC_ACQUIRE)) {
+		while (vcpu->cpu != here && __atomic_load_n(&vcpu->loaded, __ATOMIC_ACQUIRE)) {
 			uint64_t now = counter_now();
 
 			if (!bound)
@@ -117,15 +120,30 @@ void vm_hold(struct vm *vm)
 		vm_clock_stop(vm);
 }
 
+void vm_hold(struct vm *vm)
+{
+	hold(vm, true);
+}
+
+void vm_hold_to_replace(struct vm *vm)
+{
+	hold(vm, false);
+}
+
 /* The vCPU whose trap is being handled here goes on at once when it can; else it is looked at like any other. */
 static void release_current(struct vcpu *vcpu)
 {
 	struct cpu *here = cpu_this();
 
 	if (vcpu->vm->state == AV_STATE_RUNNING && vcpu->power == VCPU_ON && !vcpu->waiting) {
-		vcpu_load(vcpu);
+		if (vcpu->loaded)
+			vcpu_resume(vcpu);
+		else
+			vcpu_load(vcpu);
 		return;
 	}
+	if (vcpu->loaded)
+		vcpu_unload(vcpu);
 	spin_lock(&here->lock);
 	here->current = NULL;
 	spin_unlock(&here->lock);
@@ -143,7 +161,7 @@ void vm_release(struct vm *vm)
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		struct vcpu *vcpu = &vm->vcpus[i];
 
-		if (vcpu == here->current && !here->loaded)
+		if (vcpu == here->current)
 			release_current(vcpu);
 		else if (runs)
 			sched_kick(vcpu, 0);

@@ -49,10 +49,9 @@ struct vcpu {
 	uint32_t index;
 	uint32_t requests;	  /* REQUEST_*, set by any CPU with an atomic or */
 	bool loaded;		  /* its context is in cpu's registers */
-	bool lr_stale;		  /* the model changed since the list registers were filled */
 	bool queued;		  /* on a run queue */
-	bool timer_routed;	  /* PPI 27 is physically active on its behalf */
-	unsigned lr_used;	  /* list registers filled, from 0 */
+	bool quiet;		  /* vcpu_store() found its list registers empty and right */
+	uint64_t quiet_hcr;	  /* ICH_HCR_EL2 then */
 	uint64_t run_since;	  /* counter when it was given the CPU */
 	struct vcpu *next;	  /* run queue */
 	struct vcpu *sleep_next;  /* cpu->sleepers */
@@ -97,6 +96,7 @@ struct vm {
 		unsigned lines, dropped;
 	} log_limit;
 
+	bool input_waits; /* host bytes may wait at a port: set by the port, cleared when all were consumed */
 	/* host side of its ports: numbers of the virtio-serial driver, 0 = none */
 	unsigned port_console, port_hvc0, port_agent;
 	/* console output cap */
@@ -143,4 +143,6 @@ void vm_crash(struct vcpu *vcpu, const char *reason, uint32_t word);
  * Other CPUs are waited for with a bound; BUG past it.
  */
 void vm_hold(struct vm *vm);
+/* The same when all state will be replaced: the context of the caller's own vCPU need not be saved. */
+void vm_hold_to_replace(struct vm *vm);
 void vm_release(struct vm *vm);

@@ -4,7 +4,6 @@
  * meanwhile is noted beside (lr_repended...). Never leaves a deliverable interrupt without a way to be noticed. */
 
 #include "core/bug.h"
-#include "core/string.h"
 #include "dev/vgic_private.h"
 
 /* Candidates sort by this: priority, active before pending, INTID. */
@@ -58,6 +57,12 @@ static void choose_bank(struct vgic *v, unsigned cpu, unsigned bank, struct choi
 	}
 }
 
+/* Most banks have nothing to say most of the time. */
+static inline bool busy(const struct vgic_bank *b)
+{
+	return b->latch | b->line | b->active;
+}
+
 /* The LR for an interrupt, and note it there. */
 static uint64_t load_lr(struct vgic *v, unsigned cpu, unsigned intid, unsigned slot)
 {
@@ -97,17 +102,19 @@ static uint64_t load_lr(struct vgic *v, unsigned cpu, unsigned intid, unsigned s
 
 unsigned vgic_fill(struct vgic *v, unsigned cpu, uint64_t lr[], unsigned lr_count, uint64_t *hcr)
 {
-	struct choice c = {.best_pending = UINT32_MAX};
+	struct choice c; /* key[] is filled as far as count */
 	unsigned pending_kept = 0;
 
+	c.count = c.pending_count = c.active_count = 0;
+	c.best_pending = UINT32_MAX;
 	c.limit = lr_count < VGIC_LR_MAX ? lr_count : VGIC_LR_MAX;
 	BUG_ON(v->cpu[cpu].lr_used || !c.limit);
-	for (unsigned bank = 0; bank < VGIC_BANKS; bank++) {
-		const struct vgic_bank *b = vgic_bank(v, cpu, bank);
-
-		if (b->latch | b->line | b->active)
-			choose_bank(v, cpu, bank, &c);
-	}
+	if (busy(&v->cpu[cpu].state.bank))
+		choose_bank(v, cpu, 0, &c);
+#pragma GCC unroll 8
+	for (unsigned bank = 0; bank < VGIC_BANK_COUNT; bank++)
+		if (busy(&v->dist.bank[bank]))
+			choose_bank(v, cpu, bank + 1, &c);
 	for (unsigned i = 0; i < c.count; i++)
 		pending_kept += !!(c.key[i] & KEY_PENDING);
 	if (c.pending_count && !pending_kept) {
@@ -117,7 +124,8 @@ unsigned vgic_fill(struct vgic *v, unsigned cpu, uint64_t lr[], unsigned lr_coun
 	}
 	for (unsigned i = 0; i < c.count; i++)
 		lr[i] = load_lr(v, cpu, c.key[i] & KEY_INTID, i);
-	memset(lr + c.count, 0, (lr_count - c.count) * sizeof(lr[0]));
+	for (unsigned i = c.count; i < lr_count; i++)
+		lr[i] = 0;
 
 	*hcr = VGIC_HCR_EN;
 	if (c.pending_count > pending_kept)

@@ -257,6 +257,13 @@ void virtio_serial_flush(unsigned handle)
 	spin_unlock(&lock);
 }
 
+bool virtio_serial_has_input(unsigned handle)
+{
+	struct port *port = port_of(handle);
+
+	return port && port->filled_count;
+}
+
 size_t virtio_serial_peek(unsigned handle, uint8_t *to, size_t size)
 {
 	struct port *port = port_of(handle);

@@ -21,6 +21,7 @@ unsigned virtio_serial_claim(const char *name, const char *suffix, virtio_serial
 size_t virtio_serial_write(unsigned port, const uint8_t *bytes, size_t size);
 void virtio_serial_flush(unsigned port);
 
+bool virtio_serial_has_input(unsigned port);
 /* Copy the oldest input without taking it; then take it. */
 size_t virtio_serial_peek(unsigned port, uint8_t *to, size_t size);
 void virtio_serial_consume(unsigned port, size_t size);
