@@ -52,12 +52,12 @@ int call_SNAPSHOT_TAKE(struct call *call)
 
 	if (is_control_vm(call->target))
 		return AV_E_DENIED;
-	if (call->args[3])
+	if (call->in.args[3])
 		return AV_E_INVALID;
-	error = read_name(call, call->args[1], facts.name);
+	error = read_name(call, call->in.args[1], facts.name);
 	if (error)
 		return error;
-	facts.request_id = call->args[2];
+	facts.request_id = call->in.args[2];
 	if (already_taken(call, facts.request_id))
 		return AV_OK;
 	call->results[1] = 0;
@@ -76,7 +76,7 @@ int call_SNAPSHOT_TAKE(struct call *call)
 int call_SNAPSHOT_RESTORE(struct call *call)
 {
 	struct operation_result result = {0};
-	uint64_t flags = call->args[2];
+	uint64_t flags = call->in.args[2];
 	int error;
 
 	if (is_control_vm(call->target))
@@ -87,7 +87,7 @@ int call_SNAPSHOT_RESTORE(struct call *call)
 		return AV_E_DENIED;
 	if (!call_operation_begin(call->vcpu))
 		return CALL_NO_RETURN;
-	error = operation_restore(call->target, call->args[1], flags, &result);
+	error = operation_restore(call->target, call->in.args[1], flags, &result);
 	call_operation_end();
 	if (!error && call->target == call->caller)
 		return CALL_NO_RETURN;
@@ -106,9 +106,9 @@ int call_SNAPSHOT_DELETE(struct call *call)
 	if (!call_operation_begin(call->vcpu))
 		return CALL_NO_RETURN;
 	spin_lock(&vm->lock);
-	snapshot = snapshot_find(&vm->mem, call->args[1]);
+	snapshot = snapshot_find(&vm->mem, call->in.args[1]);
 	call->results[0] = snapshot ? snapshot->id : 0;
-	error = snapshot_delete(&vm->mem, call->args[1]);
+	error = snapshot_delete(&vm->mem, call->in.args[1]);
 	/* A VM without frames waits for exactly this. */
 	while (!error && vm->state == AV_STATE_STARVED && !frame_available(&vm->mem.budget))
 		if (!vmem_reap(&vm->mem, 64))
@@ -127,7 +127,7 @@ int call_SNAPSHOT_INFO(struct call *call)
 	struct vm *vm = call->target;
 	struct av_snapshot_info info;
 	struct snapshot *snapshot;
-	uint64_t cursor = call->args[1], room = call->args[3];
+	uint64_t cursor = call->in.args[1], room = call->in.args[3];
 	bool done;
 
 	memset(&info, 0, sizeof(info));
@@ -139,7 +139,7 @@ int call_SNAPSHOT_INFO(struct call *call)
 	if (!snapshot)
 		return AV_E_NOT_FOUND;
 	spin_lock(&call->caller->lock);
-	done = guest_write(call->caller, call->args[2], &info, sizeof(info) < room ? sizeof(info) : room);
+	done = guest_write(call->caller, call->in.args[2], &info, sizeof(info) < room ? sizeof(info) : room);
 	spin_unlock(&call->caller->lock);
 	call->results[0] = sizeof(info);
 	return done ? AV_OK : AV_E_BAD_ADDRESS;
@@ -148,22 +148,22 @@ int call_SNAPSHOT_INFO(struct call *call)
 int call_SNAPSHOT_SET(struct call *call)
 {
 	struct vm *vm = call->target;
-	uint64_t id = call->args[1];
+	uint64_t id = call->in.args[1];
 	char name[AV_NAME_SIZE];
 	int error = AV_E_INVALID;
 
-	if (call->args[4])
+	if (call->in.args[4])
 		return AV_E_INVALID;
-	if (call->args[2] == AV_SNAPSHOT_SET_NAME) {
-		error = read_name(call, call->args[3], name);
+	if (call->in.args[2] == AV_SNAPSHOT_SET_NAME) {
+		error = read_name(call, call->in.args[3], name);
 		if (error)
 			return error;
 		spin_lock(&vm->lock);
 		error = snapshot_rename(&vm->mem, id, name);
 		spin_unlock(&vm->lock);
-	} else if (call->args[2] == AV_SNAPSHOT_SET_PINNED && call->args[3] <= 1) {
+	} else if (call->in.args[2] == AV_SNAPSHOT_SET_PINNED && call->in.args[3] <= 1) {
 		spin_lock(&vm->lock);
-		error = snapshot_pin(&vm->mem, id, call->args[3]);
+		error = snapshot_pin(&vm->mem, id, call->in.args[3]);
 		spin_unlock(&vm->lock);
 	}
 	call->results[0] = id;

@@ -72,7 +72,7 @@ int call_VM_INFO(struct call *call)
 	}
 	info.vcpu_cpu0 = vm->vcpus[0].cpu->id;
 	spin_unlock(&vm->lock);
-	return give(call, call->args[1], call->args[2], &info, sizeof(info));
+	return give(call, call->in.args[1], call->in.args[2], &info, sizeof(info));
 }
 
 int call_VM_STATS(struct call *call)
@@ -91,7 +91,7 @@ int call_VM_STATS(struct call *call)
 	stats.cache_syncs = vm->mem.stats.cache_syncs;
 	stats.evictions = vm->mem.stats.evictions;
 	spin_unlock(&vm->lock);
-	return give(call, call->args[1], call->args[2], &stats, sizeof(stats));
+	return give(call, call->in.args[1], call->in.args[2], &stats, sizeof(stats));
 }
 
 int call_MACHINE_INFO(struct call *call)
@@ -110,7 +110,7 @@ int call_MACHINE_INFO(struct call *call)
 		.log_next = log_next(),
 	};
 
-	return give(call, call->args[0], call->args[1], &info, sizeof(info));
+	return give(call, call->in.args[0], call->in.args[1], &info, sizeof(info));
 }
 
 int call_IDENTITY(struct call *call)
@@ -163,13 +163,13 @@ static int from_boot(struct call *call, int (*operation)(struct vm *, uint64_t, 
 	struct operation_result result = {0};
 	int error;
 
-	if (call->args[1] & ~(uint64_t)AV_RESTORE_PAUSED)
+	if (call->in.args[1] & ~(uint64_t)AV_RESTORE_PAUSED)
 		return AV_E_INVALID;
 	if (is_control(call))
 		return AV_E_DENIED;
 	if (!call_operation_begin(call->vcpu))
 		return CALL_NO_RETURN;
-	error = operation(call->target, call->args[1], &result);
+	error = operation(call->target, call->in.args[1], &result);
 	call_operation_end();
 	if (!error && call->target == call->caller)
 		return CALL_NO_RETURN;
@@ -198,7 +198,7 @@ int call_VM_CRASH(struct call *call)
 	if (!call_operation_begin(call->vcpu))
 		return CALL_NO_RETURN;
 	format(reason, sizeof(reason), "asked for by %s, code 0x%lx",
-	       call->target == call->caller ? "itself" : "control", call->args[1]);
+	       call->target == call->caller ? "itself" : "control", call->in.args[1]);
 	error = operation_crash(call->target, reason);
 	call_operation_end();
 	return error;
@@ -216,9 +216,9 @@ int call_VM_YIELD(struct call *call)
 int call_REGION_INFO(struct call *call)
 {
 	struct av_region_info info;
-	int error = region_describe(call->caller, call->args[0], &info);
+	int error = region_describe(call->caller, call->in.args[0], &info);
 
-	return error ? error : give(call, call->args[1], call->args[2], &info, sizeof(info));
+	return error ? error : give(call, call->in.args[1], call->in.args[2], &info, sizeof(info));
 }
 
 /* --- events, log, print */
@@ -226,7 +226,7 @@ int call_REGION_INFO(struct call *call)
 int call_EVENT_READ(struct call *call)
 {
 	struct av_event events[16];
-	uint64_t sequence = call->args[0], address = call->args[1], room = call->args[2], next = sequence,
+	uint64_t sequence = call->in.args[0], address = call->in.args[1], room = call->in.args[2], next = sequence,
 		 lost = 0, written = 0;
 
 	if (room % sizeof(struct av_event) || !room)
@@ -257,9 +257,9 @@ int call_EVENT_READ(struct call *call)
 int call_LOG_READ(struct call *call)
 {
 	char text[1024];
-	uint64_t first, room = call->args[2];
-	size_t count = log_read(call->args[0], text, room < sizeof(text) ? room : sizeof(text), &first);
-	int error = give(call, call->args[1], count, text, count);
+	uint64_t first, room = call->in.args[2];
+	size_t count = log_read(call->in.args[0], text, room < sizeof(text) ? room : sizeof(text), &first);
+	int error = give(call, call->in.args[1], count, text, count);
 
 	call->results[0] = count;
 	call->results[1] = first;
@@ -269,13 +269,13 @@ int call_LOG_READ(struct call *call)
 int call_PRINT(struct call *call)
 {
 	char text[257];
-	uint64_t size = call->args[1];
+	uint64_t size = call->in.args[1];
 	bool done;
 
 	if (size >= sizeof(text))
 		return AV_E_INVALID;
 	spin_lock(&call->caller->lock);
-	done = guest_read(call->caller, call->args[0], text, size);
+	done = guest_read(call->caller, call->in.args[0], text, size);
 	spin_unlock(&call->caller->lock);
 	if (!done)
 		return AV_E_BAD_ADDRESS;
@@ -291,9 +291,9 @@ int call_TEST_HOOK(struct call *call)
 {
 	if (!AV_DEBUG)
 		return AV_E_NOT_SUPPORTED;
-	if (call->args[1])
+	if (call->in.args[1])
 		return AV_E_INVALID;
-	switch (call->args[0]) {
+	switch (call->in.args[0]) {
 	case AV_HOOK_NONE:
 	case AV_HOOK_AGENT_CRASH:
 		return AV_OK;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hypercall.c - decoding: number, arity, privilege, target. Everything is checked here or in the handler before anything
- * changes. Knows nothing of what a call does.
+ * hypercall.c - hvc #0: from registers to handler and back; hvc #1..#4: the original Avisor's. Everything is checked before
+ * anything changes: number, arity, privilege and target by call_decode(), the rest by the handler.
  */
 #include "core/hypercall.h"
-#include "arch/sysreg.h"
 #include "core/guest_copy.h"
 #include "core/log.h"
 #include "core/operation.h"
@@ -12,17 +11,8 @@
 #include "core/sched.h"
 #include "core/string.h"
 
-enum privilege { SELF, ANY, CALLER, CONTROL, OTHER };
-
-struct entry {
-	call_handler *handler;
-	uint8_t arity;
-	uint8_t privilege;
-};
-
-static const struct entry entries[256] = {
-#define AV_HVC(name, number, arity_, privilege_) \
-	[number] = {.handler = call_##name, .arity = (arity_), .privilege = (privilege_)},
+static call_handler *const handlers[256] = {
+#define AV_HVC(name, number, arity, privilege) [number] = call_##name,
 #include <avisor/hypercalls.def>
 #undef AV_HVC
 };
@@ -41,77 +31,20 @@ void call_operation_end(void)
 	spin_unlock(&op_lock);
 }
 
-/* Who the call is about, or why not. */
-static int find_target(struct call *call, unsigned privilege)
+static void vendor_call(struct vcpu *vcpu)
 {
-	bool control = call->caller->flags & AV_VM_FLAG_CONTROL;
-
-	if (privilege == ANY || privilege == CALLER)
-		return AV_OK;
-	if (privilege == CONTROL)
-		return control ? AV_OK : AV_E_DENIED;
-	if (call->args[0] == AV_VM_SELF) {
-		call->target = call->caller;
-	} else {
-		if (!control && call->args[0] != call->caller->index)
-			return AV_E_DENIED;
-		if (call->args[0] >= vm_count)
-			return AV_E_NOT_FOUND;
-		call->target = vms[call->args[0]];
-	}
-	if (privilege == OTHER && !control)
-		return AV_E_DENIED;
-	return AV_OK;
-}
-
-static int decode(struct call *call, uint64_t number)
-{
-	const struct entry *entry;
-	uint64_t reserved = 0;
-	int error;
-
-	if (number >= ARRAY_SIZE(entries) || !entries[number].handler)
-		return AV_E_NOT_SUPPORTED;
-	entry = &entries[number];
-#pragma GCC unroll 6
-	for (unsigned i = 0; i < 6; i++)
-		call->args[i] = call->vcpu->x[1 + i];
-	switch (entry->arity) {
-	case 0:
-		reserved |= call->args[0];
-		__attribute__((fallthrough));
-	case 1:
-		reserved |= call->args[1];
-		__attribute__((fallthrough));
-	case 2:
-		reserved |= call->args[2];
-		__attribute__((fallthrough));
-	case 3:
-		reserved |= call->args[3];
-		__attribute__((fallthrough));
-	case 4:
-		reserved |= call->args[4];
-		__attribute__((fallthrough));
-	default:
-		reserved |= call->args[5];
-	}
-	if (reserved)
-		return AV_E_INVALID;
-	error = find_target(call, entry->privilege);
-	return error ? error : entry->handler(call);
-}
-
-static void vendor_call(struct vcpu *vcpu, uint64_t number)
-{
-	struct call call; /* args are filled in by decode() */
+	struct vm *vm = vcpu->vm;
+	struct call call;
 	int status;
 
 	call.vcpu = vcpu;
-	call.caller = vcpu->vm;
-	call.target = NULL;
+	call.caller = vm;
 	call.results[0] = call.results[1] = call.results[2] = 0;
-	status = decode(&call, number);
-
+	status = call_decode(vcpu->x, vm->flags & AV_VM_FLAG_CONTROL, vm->index, vm_count, &call.in);
+	if (!status) {
+		call.target = call.in.target == CALL_TARGET_NONE ? NULL : vms[call.in.target];
+		status = handlers[call.in.number](&call);
+	}
 	if (status == CALL_NO_RETURN)
 		return;
 	vcpu->x[0] = (uint64_t)(int64_t)status;
@@ -124,7 +57,7 @@ void hypercall(struct vcpu *vcpu)
 	uint32_t function = (uint32_t)vcpu->x[0];
 
 	if ((function & 0xffff0000) == AV_SMCCC_BASE) {
-		vendor_call(vcpu, function & 0xffff);
+		vendor_call(vcpu);
 		return;
 	}
 	switch (function) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* hypercall.h - calls of guests, by number and by immediate. abi/README.md says what each does and which errors it has. */
 #pragma once
+#include "core/call_decode.h"
 #include "core/vm.h"
 
 /* hvc #0: SMCCC. ELR is behind the instruction. */
@@ -14,7 +15,7 @@ struct call {
 	struct vcpu *vcpu;
 	struct vm *caller;
 	struct vm *target;    /* x1, for calls that have one */
-	uint64_t args[6];     /* x1..x6 */
+	struct call_decoded in; /* checked */
 	uint64_t results[3];  /* x1..x3 */
 };
 
