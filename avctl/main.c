@@ -24,7 +24,7 @@ static void on_interrupt(int signal_number)
 
 int main(int argc, char **argv)
 {
-	struct sigaction action = { .sa_handler = on_interrupt };
+	struct sigaction action = {.sa_handler = on_interrupt};
 	int result;
 
 	setlocale(LC_CTYPE, "");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * client.c - one conversation with an agent behind a QEMU socket.
- * Never trusts what comes back to be in order: every line is parsed, other ids are skipped, all waits have an end.
+ * Never trusts what comes back to be in order: every line is parsed, other ids are skipped, all
+ * waits have an end.
  */
 #include "agent/client.h"
 
@@ -18,7 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* An attempt that gets no byte for so long is given up and made again, while the deadline allows. */
+/*
+ * An attempt that gets no byte for so long is given up and made again, while the deadline allows.
+ */
 #define ATTEMPT_NS 1500000000u
 #define CONNECT_PAUSE_NS 20000000u
 
@@ -68,10 +71,11 @@ static void disconnect(struct agent *agent)
  */
 static bool connect_once(struct agent *agent)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
 	disconnect(agent);
-	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", agent->folder_fd, agent->port);
+	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s",
+		 agent->folder_fd, agent->port);
 	agent->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (agent->fd < 0)
 		return false;
@@ -83,7 +87,8 @@ static bool connect_once(struct agent *agent)
 	return true;
 }
 
-struct agent *agent_open(const char *folder, const char *port, uint64_t deadline_ns, enum agent_status *status)
+struct agent *agent_open(const char *folder, const char *port, uint64_t deadline_ns,
+			 enum agent_status *status)
 {
 	struct agent *agent = calloc(1, sizeof(*agent));
 
@@ -131,7 +136,7 @@ void agent_begin(struct agent_request *request, const char *verb)
 /* Wait for the socket until the time given. False when that passes. */
 static bool wait_for(struct agent *agent, short events, uint64_t until)
 {
-	struct pollfd wait = { .fd = agent->fd, .events = events };
+	struct pollfd wait = {.fd = agent->fd, .events = events};
 
 	for (;;) {
 		uint64_t now = agent_now();
@@ -206,11 +211,11 @@ static void take_error(struct agent_reply *reply, const struct line *line)
 }
 
 /*
- * Read lines until the reply to id has ended. STEP_AGAIN: no answer in time, or the agent was started anew
- * after it may have had the request.
+ * Read lines until the reply to id has ended. STEP_AGAIN: no answer in time, or the agent was
+ * started anew after it may have had the request.
  */
-static enum step read_reply(struct agent *agent, uint64_t id, const struct agent_sink *sink, uint64_t until,
-			    struct agent_reply *reply)
+static enum step read_reply(struct agent *agent, uint64_t id, const struct agent_sink *sink,
+			    uint64_t until, struct agent_reply *reply)
 {
 	struct line line;
 
@@ -245,8 +250,9 @@ static enum step read_reply(struct agent *agent, uint64_t id, const struct agent
 		if (!strcmp(line.verb, "row")) {
 			if (sink && sink->row)
 				sink->row(sink->to, &line);
-			until = agent_now() + ATTEMPT_NS < agent->deadline ? agent_now() + ATTEMPT_NS :
-									     agent->deadline;
+			until = agent_now() + ATTEMPT_NS < agent->deadline
+					? agent_now() + ATTEMPT_NS
+					: agent->deadline;
 		} else if (!strcmp(line.verb, "ok")) {
 			reply->status = AGENT_OK;
 			reply->end = line;
@@ -263,11 +269,11 @@ static void pause_before_retry(uint64_t deadline)
 	uint64_t now = agent_now();
 	uint64_t ns = now + CONNECT_PAUSE_NS < deadline ? CONNECT_PAUSE_NS : 0;
 
-	nanosleep(&(struct timespec){ .tv_nsec = (long)ns }, NULL);
+	nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
 }
 
-enum agent_status agent_call(struct agent *agent, struct agent_request *request, const struct agent_sink *sink,
-			     bool once, struct agent_reply *reply)
+enum agent_status agent_call(struct agent *agent, struct agent_request *request,
+			     const struct agent_sink *sink, bool once, struct agent_reply *reply)
 {
 	char text[AV_LINE_MAX + 32];
 	size_t size = line_end(&request->line);
@@ -286,7 +292,8 @@ enum agent_status agent_call(struct agent *agent, struct agent_request *request,
 	for (bool first = true;; first = false) {
 		uint64_t now = agent_now();
 		/* A first attempt that must not be repeated has all the time there is. */
-		uint64_t until = once || now + ATTEMPT_NS > agent->deadline ? agent->deadline : now + ATTEMPT_NS;
+		uint64_t until = once || now + ATTEMPT_NS > agent->deadline ? agent->deadline
+									    : now + ATTEMPT_NS;
 		enum step step;
 
 		if (!first) {
@@ -296,7 +303,8 @@ enum agent_status agent_call(struct agent *agent, struct agent_request *request,
 			if (sink && sink->restart)
 				sink->restart(sink->to);
 			pause_before_retry(agent->deadline);
-			request->id = agent_random(); /* late rows of the last attempt are not ours */
+			request->id =
+				agent_random(); /* late rows of the last attempt are not ours */
 		}
 		used = snprintf(text, sizeof(text), "\n%" PRIx64 "%.*s", request->id,
 				(int)(size - (size_t)(rest - request->text)), rest);

@@ -14,7 +14,8 @@ static int unreachable(struct ctx *ctx, const struct agent_reply *reply)
 	if (!record_alive(ctx->record))
 		return ctx_need_record(ctx);
 	if (reply->status == AGENT_GARBLED)
-		return out_error(RC_INTEGRITY, "avctl version", "the control agent's answer cannot be read");
+		return out_error(RC_INTEGRITY, "avctl version",
+				 "the control agent's answer cannot be read");
 	if (reply->status == AGENT_TIMEOUT)
 		return out_error(RC_TIMEOUT, "avctl logs --hypervisor",
 				 "the control agent of set \"%s\" does not answer", name);
@@ -28,8 +29,8 @@ static int wrong_state(const struct agent_reply *reply, const char *vm)
 
 	if (vm)
 		snprintf(hint, sizeof(hint), "avctl status %s", vm);
-	return out_error(RC_WRONG_STATE, hint, "%s%sits state does not allow it%s%s", vm ? vm : "", vm ? ": " : "",
-			 *reply->message ? ": " : "", reply->message);
+	return out_error(RC_WRONG_STATE, hint, "%s%sits state does not allow it%s%s", vm ? vm : "",
+			 vm ? ": " : "", *reply->message ? ": " : "", reply->message);
 }
 
 static int not_found(const char *vm, const char *what)
@@ -37,12 +38,15 @@ static int not_found(const char *vm, const char *what)
 	char hint[256];
 
 	if (vm && what)
-		return out_error(RC_NOT_FOUND, out_text(hint, sizeof(hint), "avctl snapshot list %s", vm),
+		return out_error(RC_NOT_FOUND,
+				 out_text(hint, sizeof(hint), "avctl snapshot list %s", vm),
 				 "no %s of %s", what, vm);
-	return out_error(RC_NOT_FOUND, "avctl ps", "no VM \"%s\" in the running machine", vm ? vm : "?");
+	return out_error(RC_NOT_FOUND, "avctl ps", "no VM \"%s\" in the running machine",
+			 vm ? vm : "?");
 }
 
-int ctx_agent_error(struct ctx *ctx, const struct agent_reply *reply, const char *vm, const char *what)
+int ctx_agent_error(struct ctx *ctx, const struct agent_reply *reply, const char *vm,
+		    const char *what)
 {
 	const char *code = reply->code;
 	char hint[256];
@@ -55,24 +59,29 @@ int ctx_agent_error(struct ctx *ctx, const struct agent_reply *reply, const char
 		return wrong_state(reply, vm);
 	if (!strcmp(code, "NO_MEMORY"))
 		return out_error(RC_FAILED,
-				 out_text(hint, sizeof(hint), "avctl snapshot delete %s ID, or more snapshots.memory",
+				 out_text(hint, sizeof(hint),
+					  "avctl snapshot delete %s ID, or more snapshots.memory",
 					  vm ? vm : "VM"),
-				 "%s has no memory left for it: nothing was changed", vm ? vm : "the machine");
+				 "%s has no memory left for it: nothing was changed",
+				 vm ? vm : "the machine");
 	if (!strcmp(code, "EXISTS"))
-		return out_error(RC_WRONG_STATE,
-				 out_text(hint, sizeof(hint), "avctl snapshot list %s", vm ? vm : ""),
-				 "the name is taken by another snapshot of %s", vm ? vm : "the VM");
+		return out_error(
+			RC_WRONG_STATE,
+			out_text(hint, sizeof(hint), "avctl snapshot list %s", vm ? vm : ""),
+			"the name is taken by another snapshot of %s", vm ? vm : "the VM");
 	if (!strcmp(code, "PINNED"))
-		return out_error(RC_WRONG_STATE,
-				 out_text(hint, sizeof(hint), "avctl snapshot unpin %s ID", vm ? vm : "VM"),
-				 "%s of %s is pinned", what ? what : "the snapshot", vm ? vm : "the VM");
+		return out_error(
+			RC_WRONG_STATE,
+			out_text(hint, sizeof(hint), "avctl snapshot unpin %s ID", vm ? vm : "VM"),
+			"%s of %s is pinned", what ? what : "the snapshot", vm ? vm : "the VM");
 	if (!strcmp(code, "DENIED"))
 		return out_error(RC_WRONG_STATE, NULL, "not allowed for %s", vm ? vm : "this VM");
 	if (!strcmp(code, "INTEGRITY"))
-		return out_error(RC_INTEGRITY, "avctl logs --hypervisor", "the audit failed: %s", reply->message);
-	if (!strcmp(code, "LIMIT"))
-		return out_error(RC_FAILED, NULL, "a limit is reached%s%s", *reply->message ? ": " : "",
+		return out_error(RC_INTEGRITY, "avctl logs --hypervisor", "the audit failed: %s",
 				 reply->message);
-	return out_error(RC_FAILED, "avctl version", "the agent refused: %s%s%s", code, *reply->message ? ": " : "",
-			 reply->message);
+	if (!strcmp(code, "LIMIT"))
+		return out_error(RC_FAILED, NULL, "a limit is reached%s%s",
+				 *reply->message ? ": " : "", reply->message);
+	return out_error(RC_FAILED, "avctl version", "the agent refused: %s%s%s", code,
+			 *reply->message ? ": " : "", reply->message);
 }

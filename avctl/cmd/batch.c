@@ -50,7 +50,8 @@ int cmd_batch(struct ctx *ctx)
 	size_t room = 0, number = 0;
 	int result = RC_OK;
 
-	while ((result == RC_OK || ctx_flag(ctx, "keep-going")) && getline(&line, &room, stdin) >= 0) {
+	while ((result == RC_OK || ctx_flag(ctx, "keep-going")) &&
+	       getline(&line, &room, stdin) >= 0) {
 		int count = batch_split(line, words, BATCH_WORD_MAX);
 		int ended;
 
@@ -58,7 +59,9 @@ int cmd_batch(struct ctx *ctx)
 		if (count == 0)
 			continue;
 		if (count < 0)
-			ended = out_error(RC_USAGE, NULL, "line %zu: a quote does not end, or too many words", number);
+			ended = out_error(RC_USAGE, NULL,
+					  "line %zu: a quote does not end, or too many words",
+					  number);
 		else if (!strcmp(words[0], "-"))
 			ended = out_error(RC_USAGE, NULL, "line %zu: - within -", number);
 		else

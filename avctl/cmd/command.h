@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * command.h - the one table of avctl's verbs. Help, the man page, completion and option parsing come from it.
+ * command.h - the one table of avctl's verbs. Help, the man page, completion and option parsing
+ * come from it.
  */
 #pragma once
 #include <stdbool.h>
@@ -33,8 +34,8 @@ struct argument {
 };
 
 struct option_spec {
-	const char *name; /* long; NULL ends the list */
-	char letter;	  /* 0: none */
+	const char *name;  /* long; NULL ends the list */
+	char letter;       /* 0: none */
 	const char *value; /* "N"; NULL: a flag */
 	enum completer completer;
 	const char *summary;
@@ -50,7 +51,7 @@ struct command {
 	const char *summary;
 	struct argument args[ARGUMENT_MAX];
 	const struct option_spec *options; /* or NULL */
-	const char *description;	   /* more text for help and man, or NULL */
+	const char *description;           /* more text for help and man, or NULL */
 	const char *examples[4];
 	uint32_t exits; /* bit n: exit code n (31: 130) */
 	bool hidden;
@@ -64,8 +65,8 @@ extern const size_t command_count;
 extern const struct option_spec global_options[];
 
 /*
- * Find the command that args start with; *used = how many words its name took. NULL: none; *group is then true
- * if the first word alone is the first half of two-word verbs.
+ * Find the command that args start with; *used = how many words its name took. NULL: none; *group
+ * is then true if the first word alone is the first half of two-word verbs.
  */
 const struct command *command_find(char *const *args, int count, int *used, bool *group);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * complete.c - shell completion from the command table.
- * Must be quick and quiet: it gives up on a machine that does not answer at once, and prints no errors.
+ * Must be quick and quiet: it gives up on a machine that does not answer at once, and prints no
+ * errors.
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +14,8 @@
 int cmd_completion(struct ctx *ctx)
 {
 	if (strcmp(ctx->args[0], "bash") != 0)
-		return out_error(RC_USAGE, "avctl completion bash", "no completion for \"%s\"", ctx->args[0]);
+		return out_error(RC_USAGE, "avctl completion bash", "no completion for \"%s\"",
+				 ctx->args[0]);
 	/* --id=3 and log=TEXT: = must not break words. */
 	fputs("# bash completion for avctl\n"
 	      "_avctl()\n"
@@ -28,7 +30,8 @@ int cmd_completion(struct ctx *ctx)
 	      "\t\telse\n"
 	      "\t\t\tCOMPREPLY+=(\"$line\")\n"
 	      "\t\tfi\n"
-	      "\tdone < <(\"${COMP_WORDS[0]}\" __complete \"${COMP_WORDS[@]:1:COMP_CWORD}\" 2>/dev/null)\n"
+	      "\tdone < <(\"${COMP_WORDS[0]}\" __complete \"${COMP_WORDS[@]:1:COMP_CWORD}\" "
+	      "2>/dev/null)\n"
 	      "}\n"
 	      "complete -F _avctl avctl\n",
 	      stdout);
@@ -76,8 +79,8 @@ static bool try_agent(struct ctx *ctx)
 
 static void offer_snapshots(struct ctx *ctx, const char *vm, const char *typed, bool names)
 {
-	struct snapshot_words words = { typed, names };
-	struct agent_sink sink = { .row = offer_snapshot, .to = &words };
+	struct snapshot_words words = {typed, names};
+	struct agent_sink sink = {.row = offer_snapshot, .to = &words};
 	struct agent_request request;
 	struct agent_reply reply;
 
@@ -104,7 +107,8 @@ static void offer_verbs(char **words, int count, const char *typed)
 				continue;
 			snprintf(word, sizeof(word), "%.*s", (int)first, name);
 			offer(word, typed);
-		} else if (name[first] && strlen(words[0]) == first && !strncmp(words[0], name, first)) {
+		} else if (name[first] && strlen(words[0]) == first &&
+			   !strncmp(words[0], name, first)) {
 			offer(name + first + 1, typed);
 		}
 	}
@@ -219,7 +223,7 @@ static void read_words(struct ctx *ctx, struct typed_line *line, char **args, in
 static void complete(struct ctx *ctx)
 {
 	const char *typed = ctx->arg_count ? ctx->args[ctx->arg_count - 1] : "";
-	struct typed_line line = { 0 };
+	struct typed_line line = {0};
 	const struct argument *arg = NULL;
 	const char *vm;
 	int position;

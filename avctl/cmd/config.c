@@ -49,7 +49,7 @@ static void print_errors(const struct set_errors *errors)
 
 int config_load(const char *path, struct set **set, char **hash)
 {
-	struct set_errors errors = { 0 };
+	struct set_errors errors = {0};
 
 	if (hash)
 		*hash = hash_file(path);
@@ -60,7 +60,10 @@ int config_load(const char *path, struct set **set, char **hash)
 	return *set ? RC_OK : RC_BAD_CONFIG;
 }
 
-/* The file of the first argument, else the one that is meant. A name that does not exist is set_load()'s to tell. */
+/*
+ * The file of the first argument, else the one that is meant. A name that does not exist is
+ * set_load()'s to tell.
+ */
 static int load(struct ctx *ctx, struct set **set)
 {
 	char *path = NULL;
@@ -85,10 +88,12 @@ int cmd_config_check(struct ctx *ctx)
 	if (out_style.format == OUT_NAME)
 		puts(set->name);
 	else if (out_style.format != OUT_TABLE)
-		out_json(json_pack("{s:s, s:s, s:b}", "set", set->name, "file", set->path, "valid", true));
+		out_json(json_pack("{s:s, s:s, s:b}", "set", set->name, "file", set->path, "valid",
+				   true));
 	else
-		printf("%s: set \"%s\" is fine: %zu VM%s, %zu region%s\n", set->path, set->name, set->vm_count,
-		       set->vm_count == 1 ? "" : "s", set->region_count, set->region_count == 1 ? "" : "s");
+		printf("%s: set \"%s\" is fine: %zu VM%s, %zu region%s\n", set->path, set->name,
+		       set->vm_count, set->vm_count == 1 ? "" : "s", set->region_count,
+		       set->region_count == 1 ? "" : "s");
 	set_free(set);
 	return RC_OK;
 }

@@ -6,7 +6,7 @@
 #include "config/set.h"
 
 /*
- * Load and check it; all errors are printed. *hash (malloc()ed) tells whether the file has changed since.
- * RC_BAD_CONFIG when it is wrong. hash may be NULL.
+ * Load and check it; all errors are printed. *hash (malloc()ed) tells whether the file has changed
+ * since. RC_BAD_CONFIG when it is wrong. hash may be NULL.
  */
 int config_load(const char *path, struct set **set, char **hash);

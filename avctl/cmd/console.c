@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * console.c - `avctl console`: the terminal on a VM's console.
- * Shows what QEMU logs (so nothing is lost or shown twice) and sends keys through the port's socket. Whatever
- * happens, the terminal is given back as it was.
+ * Shows what QEMU logs (so nothing is lost or shown twice) and sends keys through the port's
+ * socket. Whatever happens, the terminal is given back as it was.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -54,8 +54,8 @@ static void on_end(int signal_number)
 
 static void terminal_raw(void)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGSEGV, SIGBUS, SIGABRT };
-	struct sigaction action = { .sa_handler = on_end };
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGSEGV, SIGBUS, SIGABRT};
+	struct sigaction action = {.sa_handler = on_end};
 	struct termios raw;
 
 	if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &saved_terminal) < 0)
@@ -106,28 +106,32 @@ static int take_port(struct console *console)
 		if (pread(console->lock_fd, text, sizeof(text) - 1, 0) > 0)
 			pid = atoi(text);
 		return out_error(RC_WRONG_STATE,
-				 out_text(hint, sizeof(hint), "avctl console %s --read-only follows it",
+				 out_text(hint, sizeof(hint),
+					  "avctl console %s --read-only follows it",
 					  console->ctx->args[0]),
 				 "%s is open in avctl pid %d", console->port, pid);
 	}
 	snprintf(text, sizeof(text), "%d\n", (int)getpid());
-	if (ftruncate(console->lock_fd, 0) < 0 || pwrite(console->lock_fd, text, strlen(text), 0) < 0)
+	if (ftruncate(console->lock_fd, 0) < 0 ||
+	    pwrite(console->lock_fd, text, strlen(text), 0) < 0)
 		return out_error(RC_FAILED, "avctl doctor", "%s: %s", path, strerror(errno));
 	return RC_OK;
 }
 
 static int connect_port(struct console *console)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int folder = open(console->ctx->record->runtime_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int result = RC_OK;
 
-	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", folder, console->port);
+	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", folder,
+		 console->port);
 	console->socket_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (folder < 0 || console->socket_fd < 0 ||
 	    connect(console->socket_fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    fcntl(console->socket_fd, F_SETFL, O_NONBLOCK) < 0)
-		result = out_error(RC_UNREACHABLE, "avctl ps", "%s: %s", console->port, strerror(errno));
+		result = out_error(RC_UNREACHABLE, "avctl ps", "%s: %s", console->port,
+				   strerror(errno));
 	if (folder >= 0)
 		close(folder);
 	return result;
@@ -169,14 +173,16 @@ static bool read_keys(struct console *console)
 		return false;
 	}
 	/* Piped input has no escape key: it may hold any byte. */
-	escape = console->escape && isatty(STDIN_FILENO) ? memchr(to, console->escape, (size_t)got) : NULL;
+	escape = console->escape && isatty(STDIN_FILENO) ? memchr(to, console->escape, (size_t)got)
+							 : NULL;
 	console->pending_size += escape ? (size_t)(escape - to) : (size_t)got;
 	return escape != NULL;
 }
 
 static bool send_keys(struct console *console)
 {
-	ssize_t sent = send(console->socket_fd, console->pending, console->pending_size, MSG_NOSIGNAL);
+	ssize_t sent =
+		send(console->socket_fd, console->pending, console->pending_size, MSG_NOSIGNAL);
 
 	if (sent < 0)
 		return errno == EAGAIN || errno == EINTR;
@@ -191,7 +197,7 @@ enum turn { TURN_ON, TURN_LEFT, TURN_GONE };
 /* Wait for something, and pass on what came. */
 static enum turn turn(struct console *console)
 {
-	struct pollfd wait[2] = { { .fd = -1, .events = POLLIN }, { .fd = console->socket_fd } };
+	struct pollfd wait[2] = {{.fd = -1, .events = POLLIN}, {.fd = console->socket_fd}};
 	uint64_t before;
 
 	if (console->socket_fd >= 0) {
@@ -208,12 +214,14 @@ static enum turn turn(struct console *console)
 		console->last_output = agent_now();
 	if (wait[0].revents && read_keys(console)) {
 		while (console->pending_size && send_keys(console) && console->pending_size)
-			poll(&(struct pollfd){ .fd = console->socket_fd, .events = POLLOUT }, 1, LOOK_MS);
+			poll(&(struct pollfd){.fd = console->socket_fd, .events = POLLOUT}, 1,
+			     LOOK_MS);
 		return TURN_LEFT;
 	}
 	if (console->pending_size && !send_keys(console))
 		return TURN_GONE;
-	if (console->input_ended && console->pending_size == 0 && agent_now() - console->last_output > QUIET_NS)
+	if (console->input_ended && console->pending_size == 0 &&
+	    agent_now() - console->last_output > QUIET_NS)
 		return TURN_LEFT;
 	return TURN_ON;
 }
@@ -241,9 +249,9 @@ static int talk(struct console *console)
 	terminal_restore();
 	if (now == TURN_GONE) {
 		fputc('\n', stderr);
-		return record_alive(console->ctx->record) ?
-			       out_error(RC_UNREACHABLE, "avctl ps", "the console was closed") :
-			       ctx_need_record(console->ctx);
+		return record_alive(console->ctx->record)
+			       ? out_error(RC_UNREACHABLE, "avctl ps", "the console was closed")
+			       : ctx_need_record(console->ctx);
 	}
 	if (isatty(STDIN_FILENO))
 		fputc('\n', stderr);
@@ -276,21 +284,22 @@ static int prepare(struct ctx *ctx, struct console *console, uint64_t *lines)
 	if (port && strcmp(port, "console") != 0 && strcmp(port, "hvc0") != 0)
 		return out_error(RC_USAGE, "--port console or --port hvc0", "no port \"%s\"", port);
 	if (!read_escape(escape && *escape ? escape : "^]", &console->escape))
-		return out_error(RC_USAGE, "--escape ^a, --escape ^] or --escape none", "\"%s\" is not one key",
-				 escape);
+		return out_error(RC_USAGE, "--escape ^a, --escape ^] or --escape none",
+				 "\"%s\" is not one key", escape);
 	result = ctx_number_option(ctx, "replay", lines);
 	if (result == RC_OK)
 		result = ctx_need_record(ctx);
 	if (result == RC_OK)
 		result = ctx_need_vm(ctx, ctx->args[0], &vm);
 	if (result == RC_OK)
-		snprintf(console->port, sizeof(console->port), "%s.%s", vm->name, port ? port : "console");
+		snprintf(console->port, sizeof(console->port), "%s.%s", vm->name,
+			 port ? port : "console");
 	return result;
 }
 
 int cmd_console(struct ctx *ctx)
 {
-	struct console console = { .ctx = ctx, .log_fd = -1, .socket_fd = -1, .lock_fd = -1 };
+	struct console console = {.ctx = ctx, .log_fd = -1, .socket_fd = -1, .lock_fd = -1};
 	uint64_t lines = 10;
 	int result = prepare(ctx, &console, &lines);
 

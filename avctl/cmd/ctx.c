@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -54,7 +53,7 @@ bool ctx_duration(const char *text, uint64_t *ns)
 	static const struct {
 		const char *suffix;
 		double ns;
-	} units[] = { { "", 1e9 }, { "s", 1e9 }, { "ms", 1e6 }, { "us", 1e3 }, { "m", 60e9 }, { "h", 3600e9 } };
+	} units[] = {{"", 1e9}, {"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"m", 60e9}, {"h", 3600e9}};
 	char *end;
 	double value;
 
@@ -123,7 +122,7 @@ static bool is_file_name(const char *text)
 static struct choice choose(const struct ctx *ctx)
 {
 	const char *env = getenv("AVCTL_SET");
-	struct choice choice = { ctx->globals.file, ctx->globals.set };
+	struct choice choice = {ctx->globals.file, ctx->globals.set};
 
 	if (choice.file || choice.name)
 		return choice;
@@ -145,7 +144,8 @@ static int not_running(const struct ctx *ctx, const char *what, const char *file
 	if (ctx->missing_is_fine)
 		return RC_UNREACHABLE;
 	if (file)
-		return out_error(RC_UNREACHABLE, out_text(hint, sizeof(hint), "avctl -f %s up", file),
+		return out_error(RC_UNREACHABLE,
+				 out_text(hint, sizeof(hint), "avctl -f %s up", file),
 				 "%s is not running", what);
 	return out_error(RC_UNREACHABLE, "avctl -f FILE.yaml up", "%s is not running", what);
 }
@@ -163,7 +163,8 @@ static int find_by_name(struct ctx *ctx, const char *name)
 			count++;
 		near = count ? out_nearest(name, (const char *const *)sets, count) : NULL;
 		if (near)
-			snprintf(hint, sizeof(hint), "did you mean avctl -s %s? Or start it: avctl -f FILE.yaml up",
+			snprintf(hint, sizeof(hint),
+				 "did you mean avctl -s %s? Or start it: avctl -f FILE.yaml up",
 				 near);
 	}
 	paths_sets_free(sets);
@@ -177,11 +178,12 @@ static int find_by_name(struct ctx *ctx, const char *name)
 static int find_by_file(struct ctx *ctx, const char *file)
 {
 	char *path = realpath(file, NULL);
-	struct set_errors errors = { 0 };
+	struct set_errors errors = {0};
 	struct set *set;
 
 	if (!path)
-		return out_error(RC_BAD_CONFIG, "avctl -f FILE.yaml ..., or avctl -s NAME for a set that runs",
+		return out_error(RC_BAD_CONFIG,
+				 "avctl -f FILE.yaml ..., or avctl -s NAME for a set that runs",
 				 "%s: %s", file, strerror(errno));
 	ctx->record = find_by_path(path);
 	if (ctx->record) {
@@ -201,9 +203,10 @@ static int find_by_file(struct ctx *ctx, const char *file)
 		char hint[256];
 
 		if (!ctx->missing_is_fine)
-			out_error(RC_UNREACHABLE, out_text(hint, sizeof(hint), "avctl -s %s ...", set->name),
-				  "%s is not running, but another set \"%s\" is, from %s", file, set->name,
-				  ctx->record->set->path);
+			out_error(RC_UNREACHABLE,
+				  out_text(hint, sizeof(hint), "avctl -s %s ...", set->name),
+				  "%s is not running, but another set \"%s\" is, from %s", file,
+				  set->name, ctx->record->set->path);
 		record_free(ctx->record);
 		ctx->record = NULL;
 	} else {
@@ -233,7 +236,8 @@ static int find_only_one(struct ctx *ctx)
 		if (record_alive(record)) {
 			size_t used = strlen(names);
 
-			snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "", sets[i]);
+			snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "",
+				 sets[i]);
 			if (alive++ == 0) {
 				record_free(only);
 				only = record;
@@ -252,11 +256,14 @@ static int find_only_one(struct ctx *ctx)
 	}
 	record_free(only);
 	if (alive > 1)
-		return out_error(RC_USAGE, "avctl -s NAME ...", "several sets are running: %s", names);
+		return out_error(RC_USAGE, "avctl -s NAME ...", "several sets are running: %s",
+				 names);
 	if (ctx->missing_is_fine)
 		return RC_UNREACHABLE;
-	return out_error(RC_UNREACHABLE, "avctl -f FILE.yaml up", known ? "no set is running" :
-			 "no set is running, and none was named (-f, -s, $AVCTL_SET, ./avctl.yaml)");
+	return out_error(
+		RC_UNREACHABLE, "avctl -f FILE.yaml up",
+		known ? "no set is running"
+		      : "no set is running, and none was named (-f, -s, $AVCTL_SET, ./avctl.yaml)");
 }
 
 static int find_record(struct ctx *ctx)
@@ -285,14 +292,18 @@ int ctx_need_record(struct ctx *ctx)
 	if (result != RC_OK || record_alive(ctx->record))
 		return result;
 	if (ctx->record->pid == 0)
-		return out_error(RC_UNREACHABLE,
-				 out_text(hint, sizeof(hint), "avctl -f %s up", ctx->record->set->path),
-				 "set \"%s\" is not running: its last `up` did not finish", ctx->record->set->name);
+		return out_error(
+			RC_UNREACHABLE,
+			out_text(hint, sizeof(hint), "avctl -f %s up", ctx->record->set->path),
+			"set \"%s\" is not running: its last `up` did not finish",
+			ctx->record->set->name);
 	record_last_exit(ctx->record, how, sizeof(how));
 	return out_error(RC_UNREACHABLE,
-			 out_text(hint, sizeof(hint), "avctl -f %s up (why it ended: avctl -s %s logs --qemu)",
+			 out_text(hint, sizeof(hint),
+				  "avctl -f %s up (why it ended: avctl -s %s logs --qemu)",
 				  ctx->record->set->path, ctx->record->set->name),
-			 "the machine of set \"%s\" is not running (last exit: %s)", ctx->record->set->name, how);
+			 "the machine of set \"%s\" is not running (last exit: %s)",
+			 ctx->record->set->name, how);
 }
 
 int ctx_find_file(struct ctx *ctx, char **path)
@@ -305,7 +316,8 @@ int ctx_find_file(struct ctx *ctx, char **path)
 		*path = realpath(choice.file, NULL);
 		if (*path)
 			return RC_OK;
-		return out_error(RC_BAD_CONFIG, "avctl -f FILE.yaml ...", "%s: %s", choice.file, strerror(errno));
+		return out_error(RC_BAD_CONFIG, "avctl -f FILE.yaml ...", "%s: %s", choice.file,
+				 strerror(errno));
 	}
 	if (!choice.name) {
 		char **sets = paths_sets();
@@ -320,71 +332,6 @@ int ctx_find_file(struct ctx *ctx, char **path)
 	if (result == RC_OK)
 		*path = strdup(ctx->record->set->path);
 	return result;
-}
-
-/* Write who holds the lock into it, for those who wait. */
-static void sign_lock(const struct ctx *ctx)
-{
-	char text[160];
-	int length = snprintf(text, sizeof(text), "%d %lld %s\n", (int)getpid(), (long long)time(NULL),
-			      ctx->command->name);
-
-	if (ftruncate(ctx->lock_fd, 0) < 0 || pwrite(ctx->lock_fd, text, (size_t)length, 0) < 0)
-		return; /* only a courtesy */
-}
-
-static int say_locked(const struct ctx *ctx, const char *set_name)
-{
-	char text[160] = "", verb[64] = "";
-	long long since = 0;
-	int pid = 0;
-
-	if (pread(ctx->lock_fd, text, sizeof(text) - 1, 0) > 0 &&
-	    sscanf(text, "%d %lld %63[^\n]", &pid, &since, verb) == 3)
-		return out_error(RC_WRONG_STATE, "--timeout 60s waits longer for it",
-				 "set \"%s\" is locked by avctl pid %d (%s, for %lld s)", set_name, pid, verb,
-				 (long long)time(NULL) - since);
-	return out_error(RC_WRONG_STATE, "--timeout 60s waits longer for it", "set \"%s\" is locked", set_name);
-}
-
-int ctx_lock(struct ctx *ctx, const char *set_name)
-{
-	uint64_t timeout, deadline;
-	char *folder, path[PATH_MAX];
-	long pause_ns = 200000;
-	int result = ctx_timeout(ctx, DEFAULT_TIMEOUT_NS, &timeout);
-
-	if (result != RC_OK || ctx->lock_fd >= 0)
-		return result;
-	deadline = agent_now() + timeout;
-	folder = paths_runtime(set_name);
-	snprintf(path, sizeof(path), "%s/lock", folder);
-	free(folder);
-	ctx->lock_fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (ctx->lock_fd < 0)
-		return out_error(RC_FAILED, "avctl doctor", "%s: %s", path, strerror(errno));
-	while (flock(ctx->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return out_error(RC_FAILED, "avctl doctor", "%s: %s", path, strerror(errno));
-		if (agent_now() >= deadline) {
-			result = say_locked(ctx, set_name);
-			close(ctx->lock_fd);
-			ctx->lock_fd = -1;
-			return result;
-		}
-		nanosleep(&(struct timespec){ .tv_nsec = pause_ns }, NULL);
-		if (pause_ns < 10000000)
-			pause_ns *= 2;
-	}
-	sign_lock(ctx);
-	return RC_OK;
-}
-
-void ctx_unlock(struct ctx *ctx)
-{
-	if (ctx->lock_fd >= 0)
-		close(ctx->lock_fd);
-	ctx->lock_fd = -1;
 }
 
 int ctx_need_agent(struct ctx *ctx)
@@ -403,10 +350,12 @@ int ctx_need_agent(struct ctx *ctx)
 		agent_deadline(ctx->agent, agent_now() + timeout);
 		return RC_OK;
 	}
-	ctx->agent = agent_open(ctx->record->runtime_dir, "control", agent_now() + timeout, &status);
+	ctx->agent =
+		agent_open(ctx->record->runtime_dir, "control", agent_now() + timeout, &status);
 	if (!ctx->agent)
 		return out_error(RC_UNREACHABLE, "avctl ps, avctl logs --hypervisor",
-				 "the control agent of set \"%s\" cannot be reached", ctx->record->set->name);
+				 "the control agent of set \"%s\" cannot be reached",
+				 ctx->record->set->name);
 	return RC_OK;
 }
 
@@ -435,7 +384,8 @@ int ctx_need_vm(struct ctx *ctx, const char *name, const struct set_vm **vm)
 	} else {
 		used = (size_t)snprintf(hint, sizeof(hint), "the VMs are");
 		for (size_t i = 0; i < count && used < sizeof(hint); i++)
-			used += (size_t)snprintf(hint + used, sizeof(hint) - used, "%s %s", i ? "," : "", names[i]);
+			used += (size_t)snprintf(hint + used, sizeof(hint) - used, "%s %s",
+						 i ? "," : "", names[i]);
 	}
 	return out_error(RC_NOT_FOUND, hint, "no VM \"%s\" in set \"%s\"", name, set->name);
 }
@@ -450,7 +400,7 @@ void ctx_release(struct ctx *ctx)
 int ctx_find_name(struct ctx *ctx, char **name)
 {
 	struct choice choice = choose(ctx);
-	struct set_errors errors = { 0 };
+	struct set_errors errors = {0};
 	struct set *set;
 	char *path;
 	int result;

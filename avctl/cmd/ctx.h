@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ctx.h - one command line while it runs: its arguments, the set it is about, the lock and the agent.
+ * ctx.h - one command line while it runs: its arguments, the set it is about, the lock and the
+ * agent.
  *
  * Functions that return an exit code have said what is wrong when it is not RC_OK.
  */
@@ -13,9 +14,9 @@
 #include "out/out.h"
 
 struct globals {
-	const char *file;	/* -f, or NULL */
-	const char *set;	/* -s, or NULL */
-	const char *timeout;	/* --timeout, or NULL */
+	const char *file;    /* -f, or NULL */
+	const char *set;     /* -s, or NULL */
+	const char *timeout; /* --timeout, or NULL */
 	const char *output;
 	const char *color;
 	bool quiet;
@@ -26,7 +27,8 @@ struct ctx {
 	struct globals globals;
 	int arg_count;
 	char **args;
-	const char *values[OPTION_MAX]; /* parallel to command->options; "" for a flag that was given */
+	/* Parallel to command->options; "" for a flag that was given. */
+	const char *values[OPTION_MAX];
 
 	/* found on demand */
 	struct record *record;
@@ -42,7 +44,10 @@ bool ctx_flag(const struct ctx *ctx, const char *name);
 /* The argument at index, NULL when there are fewer. */
 const char *ctx_arg(const struct ctx *ctx, int index);
 
-/* A number given as the option, *value untouched when it is absent. RC_USAGE when it is not a number. */
+/*
+ * A number given as the option, *value untouched when it is absent. RC_USAGE when it is not a
+ * number.
+ */
 int ctx_number_option(const struct ctx *ctx, const char *name, uint64_t *value);
 
 /* --timeout, or fallback; nanoseconds. RC_USAGE when it is nonsense. */
@@ -52,8 +57,8 @@ int ctx_timeout(const struct ctx *ctx, uint64_t fallback, uint64_t *ns);
 bool ctx_duration(const char *text, uint64_t *ns);
 
 /*
- * The record of the running set that -f, -s, $AVCTL_SET, ./avctl.yaml or being the only one chooses, in
- * ctx->record. RC_UNREACHABLE when it does not run.
+ * The record of the running set that -f, -s, $AVCTL_SET, ./avctl.yaml or being the only one
+ * chooses, in ctx->record. RC_UNREACHABLE when it does not run.
  */
 int ctx_need_record(struct ctx *ctx);
 
@@ -70,20 +75,28 @@ void ctx_unlock(struct ctx *ctx);
 /* Record, lock and a connection to the control agent in ctx->agent. */
 int ctx_need_agent(struct ctx *ctx);
 
-/* The VM in the record, or RC_NOT_FOUND with did-you-mean. The VM named `control` is not one of them. */
+/*
+ * The VM in the record, or RC_NOT_FOUND with did-you-mean. The VM named `control` is not one of
+ * them.
+ */
 int ctx_need_vm(struct ctx *ctx, const char *name, const struct set_vm **vm);
 
 /*
- * Say what an agent's error reply means and return the exit code. vm, and what ("snapshot 7"), may be NULL.
+ * Say what an agent's error reply means and return the exit code. vm, and what ("snapshot 7"), may
+ * be NULL.
  */
-int ctx_agent_error(struct ctx *ctx, const struct agent_reply *reply, const char *vm, const char *what);
+int ctx_agent_error(struct ctx *ctx, const struct agent_reply *reply, const char *vm,
+		    const char *what);
 
-/* Let others talk to the agent: gives up the connection and the lock, keeps the record. For verbs that poll. */
+/*
+ * Let others talk to the agent: gives up the connection and the lock, keeps the record. For verbs
+ * that poll.
+ */
 void ctx_release(struct ctx *ctx);
 
 /*
- * The record if the set runs or has died, else NULL; and in any case the set's name, malloc()ed: for verbs that work on
- * a set that is down.
+ * The record if the set runs or has died, else NULL; and in any case the set's name, malloc()ed:
+ * for verbs that work on a set that is down.
  */
 int ctx_find_name(struct ctx *ctx, char **name);
 

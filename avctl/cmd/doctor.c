@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * doctor.c - `avctl doctor`: does this host have what avctl needs?
- * Only looks. Each line that is not fine says what to do.
+ * doctor.c - `avctl doctor`: does this host have what avctl needs? Only looks. Each line that is
+ * not fine says what to do.
  */
 #include <langinfo.h>
 #include <stdio.h>
@@ -16,10 +16,10 @@
 #define RAM_WANTED (UINT64_C(1) << 30)
 
 static const struct column columns[] = {
-	{ "CHECK", "check", COLUMN_TEXT, NULL },
-	{ "RESULT", "result", COLUMN_TEXT, NULL },
-	{ "FOUND", "found", COLUMN_TEXT, NULL },
-	{ "HINT", "hint", COLUMN_TEXT, NULL },
+	{"CHECK", "check", COLUMN_TEXT, NULL},
+	{"RESULT", "result", COLUMN_TEXT, NULL},
+	{"FOUND", "found", COLUMN_TEXT, NULL},
+	{"HINT", "hint", COLUMN_TEXT, NULL},
 };
 
 enum result { FINE, WEAK, BROKEN };
@@ -29,9 +29,10 @@ struct doctor {
 	bool broken;
 };
 
-static void note(struct doctor *doctor, const char *check, enum result result, const char *found, const char *hint)
+static void note(struct doctor *doctor, const char *check, enum result result, const char *found,
+		 const char *hint)
 {
-	static const char *const names[] = { "ok", "warning", "broken" };
+	static const char *const names[] = {"ok", "warning", "broken"};
 
 	table_row(doctor->table);
 	table_set(doctor->table, 0, check);
@@ -62,14 +63,16 @@ static void check_qemu(struct doctor *doctor)
 	if (version)
 		major = atoi(version + 8);
 	if (!*line)
-		note(doctor, "QEMU", BROKEN, "none", "apt install qemu-system-arm, or set $AVCTL_QEMU");
+		note(doctor, "QEMU", BROKEN, "none",
+		     "apt install qemu-system-arm, or set $AVCTL_QEMU");
 	else
-		note(doctor, "QEMU", major >= 7 ? FINE : WEAK, line, "7.2 or newer is what is tested");
+		note(doctor, "QEMU", major >= 7 ? FINE : WEAK, line,
+		     "7.2 or newer is what is tested");
 }
 
 static void check_images(struct doctor *doctor)
 {
-	static const char *const names[] = { "hypervisor.elf", "control.elf" };
+	static const char *const names[] = {"hypervisor.elf", "control.elf"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char *path = paths_image(names[i]);
@@ -103,7 +106,8 @@ static void check_ram(struct doctor *doctor)
 		snprintf(found, sizeof(found), "%s has room for 1 GiB", folder);
 	else
 		snprintf(found, sizeof(found), "no 1 GiB in: %s", tried);
-	note(doctor, "RAM file", folder ? FINE : WEAK, found, "less machine.memory, or set $AVCTL_RAM_DIR");
+	note(doctor, "RAM file", folder ? FINE : WEAK, found,
+	     "less machine.memory, or set $AVCTL_RAM_DIR");
 	free(folder);
 }
 
@@ -116,19 +120,21 @@ static void check_rest(struct doctor *doctor)
 	note(doctor, "host CPUs", FINE, cpus, NULL);
 	note(doctor, "characters", strcmp(codes, "UTF-8") ? WEAK : FINE, codes,
 	     "a UTF-8 locale (LC_ALL=C.UTF-8) draws nicer tables");
-	note(doctor, "/proc", access("/proc/self/fd", X_OK) == 0 ? FINE : BROKEN, "/proc is mounted",
-	     "mount /proc: avctl finds sockets and processes by it");
+	note(doctor, "/proc", access("/proc/self/fd", X_OK) == 0 ? FINE : BROKEN,
+	     "/proc is mounted", "mount /proc: avctl finds sockets and processes by it");
 }
 
 int cmd_doctor(struct ctx *ctx)
 {
-	struct doctor doctor = { .table = table_new(columns, sizeof(columns) / sizeof(columns[0])) };
+	struct doctor doctor = {.table = table_new(columns, sizeof(columns) / sizeof(columns[0]))};
 
 	(void)ctx;
 	check_qemu(&doctor);
 	check_images(&doctor);
-	check_folder(&doctor, "runtime folder", paths_runtime_root(), "$XDG_RUNTIME_DIR must be a folder of yours");
-	check_folder(&doctor, "log folder", paths_logs("SET"), "$XDG_STATE_HOME must be a folder of yours");
+	check_folder(&doctor, "runtime folder", paths_runtime_root(),
+		     "$XDG_RUNTIME_DIR must be a folder of yours");
+	check_folder(&doctor, "log folder", paths_logs("SET"),
+		     "$XDG_STATE_HOME must be a folder of yours");
 	check_ram(&doctor);
 	check_rest(&doctor);
 	table_print(doctor.table, json_pack("{s:b}", "fine", !doctor.broken), "checks");

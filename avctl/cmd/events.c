@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * events.c - `avctl events`: the hypervisor's ring of events, once or followed.
- * Follows with short connections: nobody else is kept from the agent. Says when the ring was too short.
+ * Follows with short connections: nobody else is kept from the agent. Says when the ring was too
+ * short.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@
 
 struct events {
 	struct ctx *ctx;
-	const char *vm;	   /* only of that one, or NULL */
+	const char *vm;    /* only of that one, or NULL */
 	const char *until; /* kind, or NULL */
 	uint64_t boot_time_ns;
 	json_t *list; /* -o json: all of them; else printed at once */
@@ -24,7 +25,7 @@ struct events {
 
 static const char *state_name(const char *text)
 {
-	static const char *const names[] = { "running", "paused", "starved", "crashed", "stopped" };
+	static const char *const names[] = {"running", "paused", "starved", "crashed", "stopped"};
 	uint64_t state;
 
 	return text && line_to_number(text, &state) && state < 5 ? names[state] : "?";
@@ -33,7 +34,8 @@ static const char *state_name(const char *text)
 /* What an event says, in words. */
 static void details(const char *kind, const struct line *row, char *text, size_t size)
 {
-	const char *a = line_text(row, "a"), *b = line_text(row, "b"), *words = line_text(row, "text");
+	const char *a = line_text(row, "a"), *b = line_text(row, "b"),
+		   *words = line_text(row, "text");
 	uint64_t pc = 0, esr = 0;
 
 	line_number(row, "a", &pc);
@@ -59,9 +61,10 @@ static void details(const char *kind, const struct line *row, char *text, size_t
 		snprintf(text, size, "a=%s b=%s %s", a, b, words);
 }
 
-static json_t *event_json(const struct line *row, uint64_t seq, uint64_t ns, const char *kind, const char *vm)
+static json_t *event_json(const struct line *row, uint64_t seq, uint64_t ns, const char *kind,
+			  const char *vm)
 {
-	static const char *const keys[] = { "a", "b" };
+	static const char *const keys[] = {"a", "b"};
 	const char *words = line_text(row, "text");
 	char time[64];
 	struct tm when;
@@ -71,16 +74,17 @@ static json_t *event_json(const struct line *row, uint64_t seq, uint64_t ns, con
 	gmtime_r(&seconds, &when);
 	strftime(time, sizeof(time) - 16, "%Y-%m-%dT%H:%M:%S", &when);
 	snprintf(time + strlen(time), 16, ".%03uZ", (unsigned)(ns / 1000000 % 1000));
-	event = json_pack("{s:I, s:s, s:s, s:s?, s:s?}", "seq", (json_int_t)seq, "time", time, "kind", kind, "vm",
-			  vm, "text", words && *words ? words : NULL);
+	event = json_pack("{s:I, s:s, s:s, s:s?, s:s?}", "seq", (json_int_t)seq, "time", time,
+			  "kind", kind, "vm", vm, "text", words && *words ? words : NULL);
 	for (size_t i = 0; i < 2; i++) {
 		const char *text = line_text(row, keys[i]);
 		uint64_t number;
 		char hex[32];
 
 		if (text && line_to_number(text, &number) && !strcmp(kind, "crash"))
-			json_object_set_new(event, keys[i],
-					    json_string(out_text(hex, sizeof(hex), "0x%" PRIx64, number)));
+			json_object_set_new(
+				event, keys[i],
+				json_string(out_text(hex, sizeof(hex), "0x%" PRIx64, number)));
 		else if (text && line_to_number(text, &number))
 			json_object_set_new(event, keys[i], json_integer((json_int_t)number));
 		else if (text)
@@ -117,8 +121,8 @@ static void take_event(void *to, const struct line *row)
 		localtime_r(&seconds, &when);
 		strftime(clock, sizeof(clock), "%H:%M:%S", &when);
 		details(kind, row, text, sizeof(text));
-		printf("%6" PRIu64 "  %s.%03u  %-10s %-16s ", seq, clock, (unsigned)(ns / 1000000 % 1000),
-		       vm ? vm : "-", kind);
+		printf("%6" PRIu64 "  %s.%03u  %-10s %-16s ", seq, clock,
+		       (unsigned)(ns / 1000000 % 1000), vm ? vm : "-", kind);
 		out_escaped(stdout, text, strlen(text));
 		putchar('\n');
 	}
@@ -128,7 +132,7 @@ static void take_event(void *to, const struct line *row)
 static int ask(struct events *events, uint64_t *since)
 {
 	struct ctx *ctx = events->ctx;
-	struct agent_sink sink = { .row = take_event, .to = events };
+	struct agent_sink sink = {.row = take_event, .to = events};
 	struct agent_request request;
 	struct agent_reply reply;
 	uint64_t lost;
@@ -140,7 +144,9 @@ static int ask(struct events *events, uint64_t *since)
 		line_add_number(&request.line, "since", *since);
 		/* Printed rows cannot be taken back: ask once, the next round asks again. */
 		if (agent_call(ctx->agent, &request, &sink, true, &reply) != AGENT_OK)
-			return reply.status == AGENT_ERROR ? ctx_agent_error(ctx, &reply, NULL, NULL) : -1;
+			return reply.status == AGENT_ERROR
+				       ? ctx_agent_error(ctx, &reply, NULL, NULL)
+				       : -1;
 		line_number(&reply.end, "lost", &lost);
 		line_number(&reply.end, "next", since);
 		if (lost)
@@ -168,7 +174,8 @@ static int one_round(struct events *events, uint64_t *since)
 
 int cmd_events(struct ctx *ctx)
 {
-	struct events events = { .ctx = ctx, .vm = ctx_arg(ctx, 0), .until = ctx_option(ctx, "until") };
+	struct events events = {
+		.ctx = ctx, .vm = ctx_arg(ctx, 0), .until = ctx_option(ctx, "until")};
 	bool follow = ctx_flag(ctx, "follow");
 	const struct set_vm *vm;
 	uint64_t since = 0, timeout, deadline;
@@ -189,23 +196,24 @@ int cmd_events(struct ctx *ctx)
 		out_style.format = OUT_JSONL;
 	for (;;) {
 		result = one_round(&events, &since);
-		if (result == -1) /* the answer was lost on the way: again, unless it is all there is */
+		if (result ==
+		    -1) /* the answer was lost on the way: again, unless it is all there is */
 			result = record_alive(ctx->record) ? RC_OK : ctx_need_record(ctx);
 		else if (result == RC_OK && !follow)
 			break;
 		if (result != RC_OK || events.until_seen)
 			break;
 		if (agent_now() >= deadline) {
-			result = events.until || !follow ?
-					 out_error(RC_TIMEOUT, "avctl events", "no such event in time") :
-					 RC_OK;
+			result = events.until || !follow ? out_error(RC_TIMEOUT, "avctl events",
+								     "no such event in time")
+							 : RC_OK;
 			break;
 		}
-		nanosleep(&(struct timespec){ .tv_nsec = FOLLOW_NS }, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = FOLLOW_NS}, NULL);
 	}
 	if (events.list && result == RC_OK)
-		out_json(json_pack("{s:s, s:I, s:O}", "set", ctx->record->set->name, "next", (json_int_t)since,
-				   "events", events.list));
+		out_json(json_pack("{s:s, s:I, s:O}", "set", ctx->record->set->name, "next",
+				   (json_int_t)since, "events", events.list));
 	json_decref(events.list);
 	return result;
 }

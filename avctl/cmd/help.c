@@ -19,7 +19,8 @@ char *help_usage(const struct command *command, char *buffer, size_t size)
 	for (int i = 0; i < ARGUMENT_MAX && command->args[i].name && used < size; i++) {
 		const struct argument *arg = &command->args[i];
 
-		used += (size_t)snprintf(buffer + used, size - used, " %s%s%s%s", arg->optional ? "[" : "", arg->name,
+		used += (size_t)snprintf(buffer + used, size - used, " %s%s%s%s",
+					 arg->optional ? "[" : "", arg->name,
 					 arg->repeat ? "..." : "", arg->optional ? "]" : "");
 	}
 	if (command->options && used < size)
@@ -34,8 +35,8 @@ static void print_options(const struct option_spec *options, void *stream)
 
 		if (options[i].letter)
 			snprintf(letter, sizeof(letter), "-%c, ", options[i].letter);
-		snprintf(text, sizeof(text), "%s--%s%s%s", letter, options[i].name, options[i].value ? " " : "",
-			 options[i].value ? options[i].value : "");
+		snprintf(text, sizeof(text), "%s--%s%s%s", letter, options[i].name,
+			 options[i].value ? " " : "", options[i].value ? options[i].value : "");
 		fprintf(stream, "  %-24s %s\n", text, options[i].summary);
 	}
 }
@@ -91,7 +92,9 @@ void help_command(const struct command *command, void *stream)
 	fputs("\nEverywhere:\n", stream);
 	print_options(global_options, stream);
 	fputs("\nExamples:\n", stream);
-	for (size_t i = 0; i < sizeof(command->examples) / sizeof(command->examples[0]) && command->examples[i]; i++)
+	for (size_t i = 0;
+	     i < sizeof(command->examples) / sizeof(command->examples[0]) && command->examples[i];
+	     i++)
 		fprintf(stream, "  %s\n", command->examples[i]);
 	fputs("\nExit codes:\n", stream);
 	print_exits(command, stream);
@@ -104,11 +107,13 @@ void help_overview(void *stream)
 	      stream);
 	for (size_t i = 0; i < command_count; i++) {
 		if (!command_table[i].hidden)
-			fprintf(stream, "  %-16s %s\n", command_table[i].name, command_table[i].summary);
+			fprintf(stream, "  %-16s %s\n", command_table[i].name,
+				command_table[i].summary);
 	}
 	fputs("\nEverywhere:\n", stream);
 	print_options(global_options, stream);
-	fputs("\nThe set is -f FILE, -s NAME, $AVCTL_SET, ./avctl.yaml, or the only one that runs.\n"
+	fputs("\nThe set is -f FILE, -s NAME, $AVCTL_SET, ./avctl.yaml, or the only one that "
+	      "runs.\n"
 	      "Start here: avctl -f configs/duo.yaml up; more: avctl help VERB, avctl man\n",
 	      stream);
 }
@@ -126,7 +131,8 @@ void help_group(const char *group, void *stream)
 		if (alias && !strncmp(alias, group, length) && alias[length] == ' ')
 			ours = true;
 		if (ours && !command->hidden)
-			fprintf(stream, "  %-16s %s\n", strchr(command->name, ' ') + 1, command->summary);
+			fprintf(stream, "  %-16s %s\n", strchr(command->name, ' ') + 1,
+				command->summary);
 	}
 	fprintf(stream, "\nMore: avctl help %s VERB\n", group);
 }
@@ -150,8 +156,8 @@ int cmd_help(struct ctx *ctx)
 		help_group(ctx->args[0], stdout);
 		return RC_OK;
 	}
-	return out_error(RC_USAGE, "avctl help", "no verb \"%s%s%s\"", ctx->args[0], ctx->arg_count > 1 ? " " : "",
-			 ctx->arg_count > 1 ? ctx->args[1] : "");
+	return out_error(RC_USAGE, "avctl help", "no verb \"%s%s%s\"", ctx->args[0],
+			 ctx->arg_count > 1 ? " " : "", ctx->arg_count > 1 ? ctx->args[1] : "");
 }
 
 /* Text for roff: a backslash and a leading dot or quote mean something there. */
@@ -207,7 +213,9 @@ static void roff_command(const struct command *command)
 	}
 	roff_options(command->options);
 	fputs(".PP\n.nf\n", stdout);
-	for (size_t i = 0; i < sizeof(command->examples) / sizeof(command->examples[0]) && command->examples[i]; i++) {
+	for (size_t i = 0;
+	     i < sizeof(command->examples) / sizeof(command->examples[0]) && command->examples[i];
+	     i++) {
 		fputs("    ", stdout);
 		roff(command->examples[i]);
 		putchar('\n');
@@ -223,15 +231,18 @@ static void roff_command(const struct command *command)
 static void roff_environment(void)
 {
 	static const char *const variables[][2] = {
-		{ "AVCTL_SET", "The set when neither -f nor -s is given: a YAML file or the name of a running set." },
-		{ "AVCTL_RAM_DIR", "The first folder tried for the machine's RAM file; then /dev/shm, "
-				   "XDG_RUNTIME_DIR and /var/tmp." },
-		{ "AVCTL_LIBDIR", "Where hypervisor.elf and control.elf are." },
-		{ "AVCTL_QEMU", "The QEMU to run instead of qemu-system-aarch64." },
-		{ "AVCTL_QEMU_ARGS", "More arguments for QEMU, split at spaces." },
-		{ "NO_COLOR, CLICOLOR_FORCE", "Colours never, or always." },
-		{ "XDG_RUNTIME_DIR, XDG_STATE_HOME", "Sockets and the record of a set are in avisor/SET of the "
-						     "first, its logs in avisor/SET of the second." },
+		{"AVCTL_SET", "The set when neither -f nor -s is given: a YAML file or the name of "
+			      "a running set."},
+		{"AVCTL_RAM_DIR",
+		 "The first folder tried for the machine's RAM file; then /dev/shm, "
+		 "XDG_RUNTIME_DIR and /var/tmp."},
+		{"AVCTL_LIBDIR", "Where hypervisor.elf and control.elf are."},
+		{"AVCTL_QEMU", "The QEMU to run instead of qemu-system-aarch64."},
+		{"AVCTL_QEMU_ARGS", "More arguments for QEMU, split at spaces."},
+		{"NO_COLOR, CLICOLOR_FORCE", "Colours never, or always."},
+		{"XDG_RUNTIME_DIR, XDG_STATE_HOME",
+		 "Sockets and the record of a set are in avisor/SET of the "
+		 "first, its logs in avisor/SET of the second."},
 	};
 
 	fputs(".SH ENVIRONMENT\n", stdout);
@@ -249,8 +260,10 @@ int cmd_man(struct ctx *ctx)
 	      "avctl \\- boot, snapshot and restore sets of VMs under the Avisor hypervisor\n"
 	      ".SH SYNOPSIS\n\\fBavctl\\fR [\\fB\\-f\\fR \\fIFILE\\fR | \\fB\\-s\\fR \\fINAME\\fR] "
 	      "\\fIVERB\\fR ...\n.SH DESCRIPTION\n"
-	      "avctl boots a set of VMs from a YAML file on QEMU, under the Avisor hypervisor, and takes and\n"
-	      "restores their snapshots while they run. The set is \\fB\\-f\\fR, \\fB\\-s\\fR, \\fBAVCTL_SET\\fR,\n"
+	      "avctl boots a set of VMs from a YAML file on QEMU, under the Avisor hypervisor, and "
+	      "takes and\n"
+	      "restores their snapshots while they run. The set is \\fB\\-f\\fR, \\fB\\-s\\fR, "
+	      "\\fBAVCTL_SET\\fR,\n"
 	      "\\fI./avctl.yaml\\fR, or the only one that runs.\n"
 	      "Standard output is data; everything else goes to standard error.\n.SH OPTIONS\n",
 	      stdout);

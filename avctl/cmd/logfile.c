@@ -26,7 +26,9 @@ char *logfile_last_line(const char *path, char *buffer, size_t size)
 	if (fd < 0)
 		return buffer;
 	if (fstat(fd, &info) == 0) {
-		off_t from = info.st_size > (off_t)sizeof(text) - 1 ? info.st_size - (off_t)sizeof(text) + 1 : 0;
+		off_t from = info.st_size > (off_t)sizeof(text) - 1
+				     ? info.st_size - (off_t)sizeof(text) + 1
+				     : 0;
 
 		length = pread(fd, text, sizeof(text) - 1, from);
 	}
@@ -34,7 +36,8 @@ char *logfile_last_line(const char *path, char *buffer, size_t size)
 	if (length <= 0)
 		return buffer;
 	end = text + length;
-	while (end > text && (end[-1] == '\n' || end[-1] == '\r' || end[-1] == ' ' || end[-1] == '\0'))
+	while (end > text &&
+	       (end[-1] == '\n' || end[-1] == '\r' || end[-1] == ' ' || end[-1] == '\0'))
 		end--;
 	*end = '\0';
 	for (start = end; start > text && start[-1] != '\n'; start--) {

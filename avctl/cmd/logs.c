@@ -38,7 +38,8 @@ static int pick_file(struct ctx *ctx, char *path, size_t size)
 	if (vm)
 		snprintf(file, sizeof(file), "%s.%s.log", vm, port ? port : "console");
 	else
-		snprintf(file, sizeof(file), "%s.log", ctx_flag(ctx, "qemu") ? "qemu" : "hypervisor");
+		snprintf(file, sizeof(file), "%s.log",
+			 ctx_flag(ctx, "qemu") ? "qemu" : "hypervisor");
 	folder = paths_logs(name);
 	snprintf(path, size, "%s/%s%s", ctx->record ? ctx->record->log_dir : folder, file,
 		 ctx_flag(ctx, "previous") ? ".1" : "");
@@ -55,7 +56,7 @@ static int follow(const char *path, int fd, uint64_t at, bool raw)
 	for (;;) {
 		if (logfile_copy(fd, &at, raw) < 0)
 			return RC_FAILED;
-		nanosleep(&(struct timespec){ .tv_nsec = FOLLOW_NS }, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = FOLLOW_NS}, NULL);
 		if (stat(path, &there) < 0 || fstat(fd, &here) < 0)
 			continue;
 		if (here.st_ino != there.st_ino || here.st_dev != there.st_dev) {
@@ -85,8 +86,8 @@ int cmd_logs(struct ctx *ctx)
 		return result;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return out_error(errno == ENOENT ? RC_NOT_FOUND : RC_FAILED, "avctl ps, avctl config show", "%s: %s",
-				 path, strerror(errno));
+		return out_error(errno == ENOENT ? RC_NOT_FOUND : RC_FAILED,
+				 "avctl ps, avctl config show", "%s: %s", path, strerror(errno));
 	/* Into a file or a pipe goes what was logged, byte by byte. */
 	raw = !isatty(STDOUT_FILENO);
 	at = logfile_tail(fd, lines);

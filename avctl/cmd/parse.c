@@ -53,7 +53,10 @@ const struct command *command_find(char *const *args, int count, int *used, bool
 	return NULL;
 }
 
-/* One option string and long list for getopt from one or two lists of ours; own ones win over global ones. */
+/*
+ * One option string and long list for getopt from one or two lists of ours; own ones win over
+ * global ones.
+ */
 struct getopt_lists {
 	char letters[2 * OPTION_MAX * 3 + 4];
 	struct option longs[2 * OPTION_MAX + 1];
@@ -70,8 +73,8 @@ static void add_options(struct getopt_lists *lists, const struct option_spec *op
 		option->has_arg = options[i].value ? required_argument : no_argument;
 		option->val = base + i;
 		if (options[i].letter && !strchr(lists->letters, options[i].letter))
-			snprintf(lists->letters + used, sizeof(lists->letters) - used, "%c%s", options[i].letter,
-				 options[i].value ? ":" : "");
+			snprintf(lists->letters + used, sizeof(lists->letters) - used, "%c%s",
+				 options[i].letter, options[i].value ? ":" : "");
 	}
 }
 
@@ -108,7 +111,8 @@ static const char *verb_of(const struct ctx *ctx)
 	return ctx->command ? ctx->command->name : "";
 }
 
-static int bad_option(const struct ctx *ctx, const struct getopt_lists *lists, int letter, char **args)
+static int bad_option(const struct ctx *ctx, const struct getopt_lists *lists, int letter,
+		      char **args)
 {
 	const char *word = args[optind - 1];
 	const char *names[2 * OPTION_MAX];
@@ -116,7 +120,8 @@ static int bad_option(const struct ctx *ctx, const struct getopt_lists *lists, i
 	char hint[256];
 
 	if (letter == ':')
-		return out_error(RC_USAGE, out_text(hint, sizeof(hint), "avctl help %s", verb_of(ctx)),
+		return out_error(RC_USAGE,
+				 out_text(hint, sizeof(hint), "avctl help %s", verb_of(ctx)),
 				 "%s needs a value", word);
 	if (!strncmp(word, "--", 2)) {
 		char bare[64];
@@ -140,13 +145,14 @@ static int bad_option(const struct ctx *ctx, const struct getopt_lists *lists, i
 }
 
 /*
- * Take the options out of args[1..]; args[0] is ignored as getopt wants it. before_verb: stop at the first word
- * that is none. The words that stay are args[*first..count-1].
+ * Take the options out of args[1..]; args[0] is ignored as getopt wants it. before_verb: stop at
+ * the first word that is none. The words that stay are args[*first..count-1].
  */
-static int take_options(struct ctx *ctx, int count, char **args, bool before_verb, bool *help, int *first)
+static int take_options(struct ctx *ctx, int count, char **args, bool before_verb, bool *help,
+			int *first)
 {
 	const struct option_spec *own = ctx->command ? ctx->command->options : NULL;
-	struct getopt_lists lists = { 0 };
+	struct getopt_lists lists = {0};
 	int found;
 
 	snprintf(lists.letters, sizeof(lists.letters), "%s:", before_verb ? "+" : "");
@@ -161,12 +167,14 @@ static int take_options(struct ctx *ctx, int count, char **args, bool before_ver
 			return bad_option(ctx, &lists, found, args);
 		if (found < GLOBAL_BASE) {
 			index = find_letter(own, found);
-			found = index >= 0 ? OWN_BASE + index : GLOBAL_BASE + find_letter(global_options, found);
+			found = index >= 0 ? OWN_BASE + index
+					   : GLOBAL_BASE + find_letter(global_options, found);
 		}
 		if (found >= OWN_BASE)
 			ctx->values[found - OWN_BASE] = optarg ? optarg : "";
 		else
-			set_global(&ctx->globals, global_options[found - GLOBAL_BASE].name, optarg, help);
+			set_global(&ctx->globals, global_options[found - GLOBAL_BASE].name, optarg,
+				   help);
 	}
 	*first = optind;
 	return RC_OK;
@@ -178,8 +186,8 @@ static int apply_style(const struct globals *globals)
 	out_style.format = OUT_TABLE;
 	out_style.color = OUT_COLOR_AUTO;
 	if (globals->output && !out_format_parse(globals->output, &out_style.format))
-		return out_error(RC_USAGE, "-o table, json, jsonl or name", "unknown output format \"%s\"",
-				 globals->output);
+		return out_error(RC_USAGE, "-o table, json, jsonl or name",
+				 "unknown output format \"%s\"", globals->output);
 	if (!globals->color || !strcmp(globals->color, "auto"))
 		return RC_OK;
 	if (!strcmp(globals->color, "always"))
@@ -187,14 +195,14 @@ static int apply_style(const struct globals *globals)
 	else if (!strcmp(globals->color, "never"))
 		out_style.color = OUT_COLOR_NEVER;
 	else
-		return out_error(RC_USAGE, "--color auto, always or never", "unknown colour mode \"%s\"",
-				 globals->color);
+		return out_error(RC_USAGE, "--color auto, always or never",
+				 "unknown colour mode \"%s\"", globals->color);
 	return RC_OK;
 }
 
 static int unknown_verb(char **args, int count, bool group)
 {
-	static const char *const groups[] = { "snapshot", "shm", "config", "snap" };
+	static const char *const groups[] = {"snapshot", "shm", "config", "snap"};
 	const char *names[100];
 	char hint[256], word[128];
 	const char *near;
@@ -216,7 +224,9 @@ static int unknown_verb(char **args, int count, bool group)
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
 		names[name_count++] = groups[i];
 	near = out_nearest(word, names, name_count);
-	return out_error(RC_USAGE, near ? out_text(hint, sizeof(hint), "did you mean avctl %s?", near) : "avctl help",
+	return out_error(RC_USAGE,
+			 near ? out_text(hint, sizeof(hint), "did you mean avctl %s?", near)
+			      : "avctl help",
 			 "no verb \"%s\"", word);
 }
 
@@ -235,8 +245,10 @@ static int check_arguments(const struct ctx *ctx)
 		return RC_OK;
 	snprintf(hint, sizeof(hint), "%s", help_usage(ctx->command, usage, sizeof(usage)));
 	if (ctx->arg_count < least)
-		return out_error(RC_USAGE, hint, "%s needs %s", ctx->command->name, args[ctx->arg_count].name);
-	return out_error(RC_USAGE, hint, "%s: what is \"%s\"?", ctx->command->name, ctx->args[most]);
+		return out_error(RC_USAGE, hint, "%s needs %s", ctx->command->name,
+				 args[ctx->arg_count].name);
+	return out_error(RC_USAGE, hint, "%s: what is \"%s\"?", ctx->command->name,
+			 ctx->args[most]);
 }
 
 /* Help was asked for: print it. */
@@ -259,7 +271,7 @@ static int give_help(const struct ctx *ctx, char **args, int count)
 
 int command_line_run(int count, char **args, const struct globals *inherited)
 {
-	struct ctx ctx = { .lock_fd = -1 };
+	struct ctx ctx = {.lock_fd = -1};
 	char **words = calloc((size_t)count + 2, sizeof(*words));
 	bool help = false, group = false;
 	int first, used, result;
@@ -282,9 +294,11 @@ int command_line_run(int count, char **args, const struct globals *inherited)
 		if (help)
 			result = give_help(&ctx, args, count);
 		else if (count)
-			result = count == 2 && group && (!strcmp(args[1], "--help") || !strcmp(args[1], "-h")) ?
-					 give_help(&ctx, args, 1) :
-					 unknown_verb(args, count, group);
+			result = count == 2 && group &&
+						 (!strcmp(args[1], "--help") ||
+						  !strcmp(args[1], "-h"))
+					 ? give_help(&ctx, args, 1)
+					 : unknown_verb(args, count, group);
 		else
 			help_overview(stderr), result = RC_USAGE;
 		goto out;
@@ -295,7 +309,8 @@ int command_line_run(int count, char **args, const struct globals *inherited)
 	ctx.arg_count = count - used;
 	/* Words for completion and for the agent are not ours to parse. */
 	if (ctx.command->run != cmd_complete) {
-		result = take_options(&ctx, count - used + 1, args + used - 1, false, &help, &first);
+		result =
+			take_options(&ctx, count - used + 1, args + used - 1, false, &help, &first);
 		if (result != RC_OK)
 			goto out;
 		ctx.args = args + used - 1 + first;

@@ -25,17 +25,17 @@ enum {
 };
 
 static const struct column vm_columns[] = {
-	[VM_NAME] = { "NAME", "name", COLUMN_TEXT, "name" },
-	[VM_STATE] = { "STATE", "state", COLUMN_TEXT, "state" },
-	[VM_CPU] = { "CPU", "cpu", COLUMN_NUMBER, "cpu" },
-	[VM_RAM] = { "RAM", "ram_size", COLUMN_SIZE, "ram_size" },
-	[VM_COMMITTED] = { "USED", "ram_pages", COLUMN_FRAMES, "ram_frames" },
-	[VM_SNAPSHOTS] = { "SNAPSHOTS", "snapshots", COLUMN_NUMBER, "snapshots" },
-	[VM_GENERATION] = { "GENERATION", "generation", COLUMN_NUMBER, "generation" },
-	[VM_UPTIME] = { "UPTIME", "uptime_ms", COLUMN_NS, "uptime_ns" },
-	[VM_REASON] = { "REASON", "reason", COLUMN_TEXT, "reason" },
-	[VM_FLAGS] = { NULL, "flags", COLUMN_NUMBER, "flags" },
-	[VM_PC] = { NULL, "pc", COLUMN_ADDRESS, "pc" },
+	[VM_NAME] = {"NAME", "name", COLUMN_TEXT, "name"},
+	[VM_STATE] = {"STATE", "state", COLUMN_TEXT, "state"},
+	[VM_CPU] = {"CPU", "cpu", COLUMN_NUMBER, "cpu"},
+	[VM_RAM] = {"RAM", "ram_size", COLUMN_SIZE, "ram_size"},
+	[VM_COMMITTED] = {"USED", "ram_pages", COLUMN_FRAMES, "ram_frames"},
+	[VM_SNAPSHOTS] = {"SNAPSHOTS", "snapshots", COLUMN_NUMBER, "snapshots"},
+	[VM_GENERATION] = {"GENERATION", "generation", COLUMN_NUMBER, "generation"},
+	[VM_UPTIME] = {"UPTIME", "uptime_ms", COLUMN_NS, "uptime_ns"},
+	[VM_REASON] = {"REASON", "reason", COLUMN_TEXT, "reason"},
+	[VM_FLAGS] = {NULL, "flags", COLUMN_NUMBER, "flags"},
+	[VM_PC] = {NULL, "pc", COLUMN_ADDRESS, "pc"},
 };
 #define VM_COLUMN_COUNT (sizeof(vm_columns) / sizeof(vm_columns[0]))
 
@@ -55,9 +55,9 @@ static json_t *set_document(const struct ctx *ctx)
 static int list_sets(void)
 {
 	static const struct column columns[] = {
-		{ "NAME", "name", COLUMN_TEXT, NULL },	 { "STATE", "state", COLUMN_TEXT, NULL },
-		{ "PID", "pid", COLUMN_NUMBER, NULL },	 { "VMS", "vms", COLUMN_NUMBER, NULL },
-		{ "STARTED", "started", COLUMN_TIME, NULL }, { "FILE", "file", COLUMN_TEXT, NULL },
+		{"NAME", "name", COLUMN_TEXT, NULL},       {"STATE", "state", COLUMN_TEXT, NULL},
+		{"PID", "pid", COLUMN_NUMBER, NULL},       {"VMS", "vms", COLUMN_NUMBER, NULL},
+		{"STARTED", "started", COLUMN_TIME, NULL}, {"FILE", "file", COLUMN_TEXT, NULL},
 	};
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	char **sets = paths_sets();
@@ -69,7 +69,10 @@ static int list_sets(void)
 		free(folder);
 		table_row(table);
 		table_set(table, 0, sets[i]);
-		table_set(table, 1, !record ? "damaged" : record_alive(record) ? "running" : "dead");
+		table_set(table, 1,
+			  !record                ? "damaged"
+			  : record_alive(record) ? "running"
+						 : "dead");
 		if (record) {
 			table_set_number(table, 2, (uint64_t)record->pid);
 			table_set_number(table, 3, record->set->vm_count);
@@ -127,51 +130,51 @@ int cmd_ps(struct ctx *ctx)
 }
 
 static const struct column status_columns[] = {
-	{ "Name", "name", COLUMN_TEXT, "name" },
-	{ "State", "state", COLUMN_TEXT, "state" },
-	{ "Reason", "reason", COLUMN_TEXT, "reason" },
-	{ "PC", "pc", COLUMN_ADDRESS, "pc" },
-	{ "ESR", "esr", COLUMN_ADDRESS, "esr" },
-	{ "FAR", "far", COLUMN_ADDRESS, "far" },
-	{ "Instruction", "word", COLUMN_ADDRESS, "word" },
-	{ "vCPUs", "vcpus", COLUMN_NUMBER, "vcpus" },
-	{ "Physical CPU", "cpu", COLUMN_NUMBER, "cpu" },
-	{ "RAM at", "ram_base", COLUMN_ADDRESS, "ram_base" },
-	{ "RAM", "ram_size", COLUMN_SIZE, "ram_size" },
-	{ "Committed pages", "ram_pages", COLUMN_NUMBER, "ram_frames" },
-	{ "Dirty pages", "dirty_pages", COLUMN_NUMBER, "dirty_frames" },
-	{ "Frames used", "frames_used", COLUMN_NUMBER, "frames_used" },
-	{ "Frame budget", "frames_budget", COLUMN_NUMBER, "frames_budget" },
-	{ "Snapshots", "snapshots", COLUMN_NUMBER, "snapshots" },
-	{ "Base snapshot", "base", COLUMN_TEXT, "base" },
-	{ "Generation", "generation", COLUMN_NUMBER, "generation" },
-	{ "Restarts", "restarts", COLUMN_NUMBER, "restarts" },
-	{ "Uptime", "uptime_ms", COLUMN_NS, "uptime_ns" },
+	{"Name", "name", COLUMN_TEXT, "name"},
+	{"State", "state", COLUMN_TEXT, "state"},
+	{"Reason", "reason", COLUMN_TEXT, "reason"},
+	{"PC", "pc", COLUMN_ADDRESS, "pc"},
+	{"ESR", "esr", COLUMN_ADDRESS, "esr"},
+	{"FAR", "far", COLUMN_ADDRESS, "far"},
+	{"Instruction", "word", COLUMN_ADDRESS, "word"},
+	{"vCPUs", "vcpus", COLUMN_NUMBER, "vcpus"},
+	{"Physical CPU", "cpu", COLUMN_NUMBER, "cpu"},
+	{"RAM at", "ram_base", COLUMN_ADDRESS, "ram_base"},
+	{"RAM", "ram_size", COLUMN_SIZE, "ram_size"},
+	{"Committed pages", "ram_pages", COLUMN_NUMBER, "ram_frames"},
+	{"Dirty pages", "dirty_pages", COLUMN_NUMBER, "dirty_frames"},
+	{"Frames used", "frames_used", COLUMN_NUMBER, "frames_used"},
+	{"Frame budget", "frames_budget", COLUMN_NUMBER, "frames_budget"},
+	{"Snapshots", "snapshots", COLUMN_NUMBER, "snapshots"},
+	{"Base snapshot", "base", COLUMN_TEXT, "base"},
+	{"Generation", "generation", COLUMN_NUMBER, "generation"},
+	{"Restarts", "restarts", COLUMN_NUMBER, "restarts"},
+	{"Uptime", "uptime_ms", COLUMN_NS, "uptime_ns"},
 };
 static const struct column stats_columns[] = {
-	{ "CPU time", "cpu_ms", COLUMN_NS, "cpu_ns" },
-	{ "Exits: hvc", "hvc", COLUMN_NUMBER, "hvc" },
-	{ "  smc", "smc", COLUMN_NUMBER, "smc" },
-	{ "  wfi", "wfi", COLUMN_NUMBER, "wfi" },
-	{ "  sysreg", "sysreg", COLUMN_NUMBER, "sysreg" },
-	{ "  mmio", "mmio", COLUMN_NUMBER, "mmio" },
-	{ "  first touch", "touch", COLUMN_NUMBER, "touch" },
-	{ "  write fault", "write", COLUMN_NUMBER, "write" },
-	{ "  other fault", "fault", COLUMN_NUMBER, "fault" },
-	{ "  irq", "irq", COLUMN_NUMBER, "irq" },
-	{ "  abort injected", "abort", COLUMN_NUMBER, "abort" },
-	{ "  other", "other", COLUMN_NUMBER, "other" },
-	{ "TLBI local", "tlbi_local", COLUMN_NUMBER, "tlbi_local" },
-	{ "TLBI broadcast", "tlbi_broadcast", COLUMN_NUMBER, "tlbi_broadcast" },
-	{ "Pages copied", "pages_copied", COLUMN_NUMBER, "pages_copied" },
-	{ "Pages zeroed", "pages_zeroed", COLUMN_NUMBER, "pages_zeroed" },
-	{ "Nodes copied", "nodes_copied", COLUMN_NUMBER, "nodes_copied" },
-	{ "Cache syncs", "cache_syncs", COLUMN_NUMBER, "cache_syncs" },
-	{ "Evictions", "evictions", COLUMN_NUMBER, "evictions" },
-	{ "Console bytes", "console_bytes", COLUMN_NUMBER, "console_bytes" },
-	{ "Console dropped", "console_dropped", COLUMN_NUMBER, "console_dropped" },
-	{ "Input dropped", "input_dropped", COLUMN_NUMBER, "input_dropped" },
-	{ "Unknown hvc", "unknown_hvc", COLUMN_NUMBER, "unknown_hvc" },
+	{"CPU time", "cpu_ms", COLUMN_NS, "cpu_ns"},
+	{"Exits: hvc", "hvc", COLUMN_NUMBER, "hvc"},
+	{"  smc", "smc", COLUMN_NUMBER, "smc"},
+	{"  wfi", "wfi", COLUMN_NUMBER, "wfi"},
+	{"  sysreg", "sysreg", COLUMN_NUMBER, "sysreg"},
+	{"  mmio", "mmio", COLUMN_NUMBER, "mmio"},
+	{"  first touch", "touch", COLUMN_NUMBER, "touch"},
+	{"  write fault", "write", COLUMN_NUMBER, "write"},
+	{"  other fault", "fault", COLUMN_NUMBER, "fault"},
+	{"  irq", "irq", COLUMN_NUMBER, "irq"},
+	{"  abort injected", "abort", COLUMN_NUMBER, "abort"},
+	{"  other", "other", COLUMN_NUMBER, "other"},
+	{"TLBI local", "tlbi_local", COLUMN_NUMBER, "tlbi_local"},
+	{"TLBI broadcast", "tlbi_broadcast", COLUMN_NUMBER, "tlbi_broadcast"},
+	{"Pages copied", "pages_copied", COLUMN_NUMBER, "pages_copied"},
+	{"Pages zeroed", "pages_zeroed", COLUMN_NUMBER, "pages_zeroed"},
+	{"Nodes copied", "nodes_copied", COLUMN_NUMBER, "nodes_copied"},
+	{"Cache syncs", "cache_syncs", COLUMN_NUMBER, "cache_syncs"},
+	{"Evictions", "evictions", COLUMN_NUMBER, "evictions"},
+	{"Console bytes", "console_bytes", COLUMN_NUMBER, "console_bytes"},
+	{"Console dropped", "console_dropped", COLUMN_NUMBER, "console_dropped"},
+	{"Input dropped", "input_dropped", COLUMN_NUMBER, "input_dropped"},
+	{"Unknown hvc", "unknown_hvc", COLUMN_NUMBER, "unknown_hvc"},
 };
 #define COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
 
@@ -210,21 +213,21 @@ static int status_vm(struct ctx *ctx, const char *name)
 static int status_machine(struct ctx *ctx)
 {
 	static const struct column columns[] = {
-		{ "Set", "set", COLUMN_TEXT, NULL },
-		{ "File", "file", COLUMN_TEXT, NULL },
-		{ "QEMU pid", "pid", COLUMN_NUMBER, NULL },
-		{ "Started", "started", COLUMN_TIME, NULL },
-		{ "RAM file", "ram_file", COLUMN_TEXT, NULL },
-		{ "Logs", "log_dir", COLUMN_TEXT, NULL },
-		{ "Physical CPUs", "cpus", COLUMN_NUMBER, NULL },
-		{ "Memory", "memory", COLUMN_SIZE, NULL },
-		{ "Free", "frames_free", COLUMN_FRAMES, NULL },
-		{ "In all", "frames_total", COLUMN_FRAMES, NULL },
-		{ "VMs", "vms", COLUMN_NUMBER, NULL },
-		{ "Regions", "regions", COLUMN_NUMBER, NULL },
-		{ "Up for", "uptime_ms", COLUMN_NS, NULL },
-		{ "Agent restarts", "control_restarts", COLUMN_NUMBER, NULL },
-		{ "Debug build", "debug", COLUMN_BOOL, NULL },
+		{"Set", "set", COLUMN_TEXT, NULL},
+		{"File", "file", COLUMN_TEXT, NULL},
+		{"QEMU pid", "pid", COLUMN_NUMBER, NULL},
+		{"Started", "started", COLUMN_TIME, NULL},
+		{"RAM file", "ram_file", COLUMN_TEXT, NULL},
+		{"Logs", "log_dir", COLUMN_TEXT, NULL},
+		{"Physical CPUs", "cpus", COLUMN_NUMBER, NULL},
+		{"Memory", "memory", COLUMN_SIZE, NULL},
+		{"Free", "frames_free", COLUMN_FRAMES, NULL},
+		{"In all", "frames_total", COLUMN_FRAMES, NULL},
+		{"VMs", "vms", COLUMN_NUMBER, NULL},
+		{"Regions", "regions", COLUMN_NUMBER, NULL},
+		{"Up for", "uptime_ms", COLUMN_NS, NULL},
+		{"Agent restarts", "control_restarts", COLUMN_NUMBER, NULL},
+		{"Debug build", "debug", COLUMN_BOOL, NULL},
 	};
 	struct table *table = table_new(columns, COUNT(columns));
 	const struct record *record = ctx->record;
@@ -232,9 +235,11 @@ static int status_machine(struct ctx *ctx)
 	int result = rows_machine(ctx, &machine);
 
 	if (result == RC_OK) {
-		const uint64_t numbers[] = { machine.cpus,	   record->set->memory,	 machine.frames_free,
-					     machine.frames_total, machine.vms,		 machine.regions,
-					     machine.uptime_ns,	   machine.control_restarts, machine.debug };
+		const uint64_t numbers[] = {machine.cpus,        record->set->memory,
+					    machine.frames_free, machine.frames_total,
+					    machine.vms,         machine.regions,
+					    machine.uptime_ns,   machine.control_restarts,
+					    machine.debug};
 
 		table_row(table);
 		table_set(table, 0, record->set->name);

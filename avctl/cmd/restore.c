@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * restore.c - `avctl restore`.
- * A restore is not simply repeated when an answer is lost, or `undo` would be overwritten: the VM's generation
- * tells whether it was done.
+ * restore.c - `avctl restore`. A restore is not simply repeated when an answer is lost, or `undo`
+ * would be overwritten: the VM's generation tells whether it was done.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,7 +15,7 @@ static void take_generation(void *to, const struct line *row)
 
 static int ask_generation(struct ctx *ctx, const char *vm, uint64_t *generation)
 {
-	struct agent_sink sink = { .row = take_generation, .to = generation };
+	struct agent_sink sink = {.row = take_generation, .to = generation};
 	struct agent_request request;
 	struct agent_reply reply;
 
@@ -30,7 +29,7 @@ static int ask_generation(struct ctx *ctx, const char *vm, uint64_t *generation)
 /* Which of the options that choose was given; exactly one must be. */
 static int choose(const struct ctx *ctx, const char **choice)
 {
-	static const char *const names[] = { "id", "name", "latest", "undo", "boot" };
+	static const char *const names[] = {"id", "name", "latest", "undo", "boot"};
 	int count = 0;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -41,12 +40,14 @@ static int choose(const struct ctx *ctx, const char **choice)
 	}
 	if (count == 1)
 		return RC_OK;
-	return out_error(RC_USAGE, "avctl snapshot list VM shows what there is",
-			 count ? "only one of --id, --name, --latest, --undo, --boot" :
-				 "restore to what? --id N, --name NAME, --latest, --undo or --boot");
+	return out_error(
+		RC_USAGE, "avctl snapshot list VM shows what there is",
+		count ? "only one of --id, --name, --latest, --undo, --boot"
+		      : "restore to what? --id N, --name NAME, --latest, --undo or --boot");
 }
 
-static int build(const struct ctx *ctx, const char *choice, struct agent_request *request, char *what, size_t size)
+static int build(const struct ctx *ctx, const char *choice, struct agent_request *request,
+		 char *what, size_t size)
 {
 	const char *value = ctx_option(ctx, choice);
 	uint64_t id;
@@ -55,7 +56,8 @@ static int build(const struct ctx *ctx, const char *choice, struct agent_request
 	line_add_text(&request->line, "vm", ctx->args[0]);
 	if (!strcmp(choice, "id")) {
 		if (!line_to_number(value, &id))
-			return out_error(RC_USAGE, "--name NAME for a name", "--id needs a number, not \"%s\"", value);
+			return out_error(RC_USAGE, "--name NAME for a name",
+					 "--id needs a number, not \"%s\"", value);
 		line_add_number(&request->line, "id", id);
 		snprintf(what, size, "snapshot %s", value);
 	} else if (!strcmp(choice, "name")) {
@@ -74,7 +76,8 @@ static int build(const struct ctx *ctx, const char *choice, struct agent_request
 	return RC_OK;
 }
 
-static void say_restored(const char *vm, const char *id, uint64_t generation, const char *undo, uint64_t paused_ns)
+static void say_restored(const char *vm, const char *id, uint64_t generation, const char *undo,
+			 uint64_t paused_ns)
 {
 	char time[32];
 
@@ -86,8 +89,9 @@ static void say_restored(const char *vm, const char *id, uint64_t generation, co
 			printf(", held %s", out_duration(time, paused_ns));
 		puts(")");
 	} else {
-		out_json(json_pack("{s:s, s:o, s:I, s:s, s:f}", "vm", vm, "id", snapshot_id_json(id), "generation",
-				   (json_int_t)generation, "undo", undo, "paused_ms", (double)paused_ns / 1e6));
+		out_json(json_pack("{s:s, s:o, s:I, s:s, s:f}", "vm", vm, "id",
+				   snapshot_id_json(id), "generation", (json_int_t)generation,
+				   "undo", undo, "paused_ms", (double)paused_ns / 1e6));
 	}
 	if (!strcmp(undo, "kept"))
 		out_note("to go back: avctl restore %s --undo", vm);
@@ -136,14 +140,15 @@ int cmd_restore(struct ctx *ctx)
 			say_reply(vm, &reply.end);
 			return RC_OK;
 		}
-		if (reply.status == AGENT_ERROR || agent_now() >= deadline || !record_alive(ctx->record))
+		if (reply.status == AGENT_ERROR || agent_now() >= deadline ||
+		    !record_alive(ctx->record))
 			return ctx_agent_error(ctx, &reply, vm, what);
 		result = ask_generation(ctx, vm, &after);
 		if (result != RC_OK)
 			return result;
 		if (after > before) {
-			say_restored(vm, strcmp(choice, "id") ? choice : ctx_option(ctx, "id"), after,
-				     ctx_flag(ctx, "no-undo") ? "off" : "kept", 0);
+			say_restored(vm, strcmp(choice, "id") ? choice : ctx_option(ctx, "id"),
+				     after, ctx_flag(ctx, "no-undo") ? "off" : "kept", 0);
 			return RC_OK;
 		}
 		result = build(ctx, choice, &request, what, sizeof(what));

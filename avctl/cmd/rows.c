@@ -36,11 +36,11 @@ static void drop_rows(void *to)
 	table_truncate(*sink->table, sink->kept);
 }
 
-int rows_ask(struct ctx *ctx, const char *verb, const char *vm, struct table *table, const struct column *columns,
-	     size_t count)
+int rows_ask(struct ctx *ctx, const char *verb, const char *vm, struct table *table,
+	     const struct column *columns, size_t count)
 {
-	struct table_sink to = { &table, columns, count, table_row_count(table) };
-	struct agent_sink sink = { .row = add_row, .restart = drop_rows, .to = &to };
+	struct table_sink to = {&table, columns, count, table_row_count(table)};
+	struct agent_sink sink = {.row = add_row, .restart = drop_rows, .to = &to};
 	struct agent_request request;
 	struct agent_reply reply;
 
@@ -70,7 +70,7 @@ static void take_machine(void *to, const struct line *row)
 
 int rows_machine(struct ctx *ctx, struct rows_machine *machine)
 {
-	struct agent_sink sink = { .row = take_machine, .to = machine };
+	struct agent_sink sink = {.row = take_machine, .to = machine};
 	struct agent_request request;
 	struct agent_reply reply;
 	struct timespec now;
@@ -80,7 +80,8 @@ int rows_machine(struct ctx *ctx, struct rows_machine *machine)
 	if (agent_call(ctx->agent, &request, &sink, false, &reply) != AGENT_OK)
 		return ctx_agent_error(ctx, &reply, NULL, NULL);
 	clock_gettime(CLOCK_REALTIME, &now);
-	machine->boot_time_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec - machine->uptime_ns;
+	machine->boot_time_ns =
+		(uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec - machine->uptime_ns;
 	return RC_OK;
 }
 

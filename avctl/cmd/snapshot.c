@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * snapshot.c - snapshot take, delete, pin, unpin, rename.
- * A take carries a request id into the snapshot, so that asking again after a broken connection finds it.
+ * snapshot.c - snapshot take, delete, pin, unpin, rename. A take carries a request id into the
+ * snapshot, so that asking again after a broken connection finds it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,12 +10,12 @@
 
 int snapshot_check_name(const char *name)
 {
-	static const char *const reserved[] = { "boot", "undo", "latest", "none" };
+	static const char *const reserved[] = {"boot", "undo", "latest", "none"};
 
 	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
 		if (!strcmp(name, reserved[i]))
-			return out_error(RC_USAGE, "choose another name", "\"%s\" means something else already",
-					 name);
+			return out_error(RC_USAGE, "choose another name",
+					 "\"%s\" means something else already", name);
 	}
 	if (!value_is_name(name))
 		return out_error(RC_USAGE, "a small letter, then up to 31 of a-z 0-9 . _ -",
@@ -104,8 +104,9 @@ static void say_taken(const char *vm, const char *name, const struct line *reply
 			printf(" (held %s)", out_duration(time, paused_ns));
 		putchar('\n');
 	} else {
-		out_json(json_pack("{s:s, s:I, s:s?, s:I, s:f}", "vm", vm, "id", (json_int_t)number, "name", name,
-				   "evicted", (json_int_t)evicted, "paused_ms", (double)paused_ns / 1e6));
+		out_json(json_pack("{s:s, s:I, s:s?, s:I, s:f}", "vm", vm, "id", (json_int_t)number,
+				   "name", name, "evicted", (json_int_t)evicted, "paused_ms",
+				   (double)paused_ns / 1e6));
 	}
 }
 
@@ -147,7 +148,8 @@ static void say_one(const char *vm, const char *id, const char *what)
 	else if (out_style.format == OUT_TABLE)
 		printf("%s@%s %s\n", vm, id, what);
 	else
-		out_json(json_pack("{s:s, s:o, s:s}", "vm", vm, "id", snapshot_id_json(id), "result", what));
+		out_json(json_pack("{s:s, s:o, s:s}", "vm", vm, "id", snapshot_id_json(id),
+				   "result", what));
 }
 
 static int delete_one(struct ctx *ctx, const char *vm, const char *id)

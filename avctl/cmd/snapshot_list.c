@@ -27,18 +27,18 @@ enum {
 };
 
 static const struct column list_columns[SNAP_ACTION] = {
-	[SNAP_ID] = { "ID", "id", COLUMN_NUMBER, "id" },
-	[SNAP_VM] = { "VM", "vm", COLUMN_TEXT, NULL },
-	[SNAP_NAME] = { "NAME", "name", COLUMN_TEXT, "name" },
-	[SNAP_TAKEN] = { "TAKEN", "taken", COLUMN_TIME, "taken_ns" },
-	[SNAP_PARENT] = { "PARENT", "parent", COLUMN_NUMBER, "parent" },
-	[SNAP_UNIQUE] = { "UNIQUE", "unique_pages", COLUMN_FRAMES, "unique" },
-	[SNAP_SHARED] = { "SHARED", "shared_pages", COLUMN_FRAMES, "shared" },
-	[SNAP_FREES] = { "FREES", "reclaimable_frames", COLUMN_FRAMES, "reclaimable" },
-	[SNAP_PINNED] = { "PINNED", "pinned", COLUMN_BOOL, "pinned" },
-	[SNAP_STATE] = { "STATE", "state", COLUMN_TEXT, "state" },
-	[SNAP_BASE] = { "BASE", "base", COLUMN_BOOL, "base" },
-	[SNAP_VM_TIME] = { NULL, "vm_time_ms", COLUMN_NS, "vm_time_ns" },
+	[SNAP_ID] = {"ID", "id", COLUMN_NUMBER, "id"},
+	[SNAP_VM] = {"VM", "vm", COLUMN_TEXT, NULL},
+	[SNAP_NAME] = {"NAME", "name", COLUMN_TEXT, "name"},
+	[SNAP_TAKEN] = {"TAKEN", "taken", COLUMN_TIME, "taken_ns"},
+	[SNAP_PARENT] = {"PARENT", "parent", COLUMN_NUMBER, "parent"},
+	[SNAP_UNIQUE] = {"UNIQUE", "unique_pages", COLUMN_FRAMES, "unique"},
+	[SNAP_SHARED] = {"SHARED", "shared_pages", COLUMN_FRAMES, "shared"},
+	[SNAP_FREES] = {"FREES", "reclaimable_frames", COLUMN_FRAMES, "reclaimable"},
+	[SNAP_PINNED] = {"PINNED", "pinned", COLUMN_BOOL, "pinned"},
+	[SNAP_STATE] = {"STATE", "state", COLUMN_TEXT, "state"},
+	[SNAP_BASE] = {"BASE", "base", COLUMN_BOOL, "base"},
+	[SNAP_VM_TIME] = {NULL, "vm_time_ms", COLUMN_NS, "vm_time_ns"},
 };
 
 static void append(struct table *to, const struct table *from, size_t row, const char *vm)
@@ -99,13 +99,15 @@ int cmd_snapshot_list(struct ctx *ctx)
 	table = table_new(columns, SNAP_ACTION);
 	for (size_t i = 0; i < ctx->record->set->vm_count && result == RC_OK; i++) {
 		if (!name || !strcmp(ctx->record->set->vms[i].name, name))
-			result = ask_snapshots(ctx, ctx->record->set->vms[i].name, ctx_flag(ctx, "all"), table);
+			result = ask_snapshots(ctx, ctx->record->set->vms[i].name,
+					       ctx_flag(ctx, "all"), table);
 	}
 	if (result == RC_OK) {
 		rows_to_time(table, SNAP_TAKEN, &machine);
 		if (table_row_count(table) == 0 && out_style.format == OUT_TABLE)
 			out_note("no snapshots; avctl snapshot take %s", name ? name : "VM");
-		table_print(table, json_pack("{s:s, s:s*}", "set", ctx->record->set->name, "vm", name),
+		table_print(table,
+			    json_pack("{s:s, s:s*}", "set", ctx->record->set->name, "vm", name),
 			    "snapshots");
 	}
 	table_free(table);
@@ -190,8 +192,8 @@ int cmd_snapshot_prune(struct ctx *ctx)
 	if (result != RC_OK)
 		return result;
 	memcpy(columns, list_columns, sizeof(list_columns));
-	columns[SNAP_ACTION] = (struct column){ "ACTION", "action", COLUMN_TEXT, NULL };
-	columns[SNAP_REASON] = (struct column){ "REASON", "reason", COLUMN_TEXT, NULL };
+	columns[SNAP_ACTION] = (struct column){"ACTION", "action", COLUMN_TEXT, NULL};
+	columns[SNAP_REASON] = (struct column){"REASON", "reason", COLUMN_TEXT, NULL};
 	columns[SNAP_VM].title = columns[SNAP_PARENT].title = columns[SNAP_STATE].title = NULL;
 	columns[SNAP_BASE].title = columns[SNAP_UNIQUE].title = columns[SNAP_SHARED].title = NULL;
 	table = table_new(columns, SNAP_COUNT);
@@ -203,7 +205,9 @@ int cmd_snapshot_prune(struct ctx *ctx)
 			result = delete_decided(ctx, vm->name, table, gone);
 		else
 			out_note("nothing was deleted (--dry-run)");
-		table_print(table, json_pack("{s:s, s:b}", "vm", vm->name, "dry_run", ctx_flag(ctx, "dry-run")),
+		table_print(table,
+			    json_pack("{s:s, s:b}", "vm", vm->name, "dry_run",
+				      ctx_flag(ctx, "dry-run")),
 			    "snapshots");
 	}
 	table_free(table);

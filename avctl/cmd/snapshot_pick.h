@@ -6,8 +6,8 @@
 #include "cmd/ctx.h"
 
 /*
- * Add the field that names the snapshot: a number, a name, or "undo". what ("snapshot 7") is for messages.
- * RC_USAGE when the text can be neither.
+ * Add the field that names the snapshot: a number, a name, or "undo". what ("snapshot 7") is for
+ * messages. RC_USAGE when the text can be neither.
  */
 int snapshot_pick(struct agent_request *request, const char *text, char *what, size_t what_size);
 

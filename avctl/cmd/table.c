@@ -1,54 +1,80 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * table.c - every verb of avctl: what it takes, what it is for, and how it can end.
- * Help, man page, completion and parsing are made from this; nothing about a verb is said anywhere else.
+ * table.c - every verb of avctl: what it takes, what it is for, and how it can end. Help, man page,
+ * completion and parsing are made from this; nothing about a verb is said anywhere else.
  */
 #include "cmd/command.h"
 #include "out/out.h"
 
-#define VM_ARG { .name = "VM", .completer = COMPLETE_VM }
-#define VM_OPTIONAL { .name = "VM", .completer = COMPLETE_VM, .optional = true }
-#define ID_ARG { .name = "ID", .completer = COMPLETE_SNAPSHOT_ID }
+#define VM_ARG                                         \
+	{                                              \
+		.name = "VM", .completer = COMPLETE_VM \
+	}
+#define VM_OPTIONAL                                                      \
+	{                                                                \
+		.name = "VM", .completer = COMPLETE_VM, .optional = true \
+	}
+#define ID_ARG                                                  \
+	{                                                       \
+		.name = "ID", .completer = COMPLETE_SNAPSHOT_ID \
+	}
 #define BIT(code) EXIT_BIT(code)
 
 /* How verbs that ask the machine can end. */
-#define ASK_EXITS (BIT(RC_OK) | BIT(RC_USAGE) | BIT(RC_UNREACHABLE) | BIT(RC_TIMEOUT) | BIT(RC_WRONG_STATE))
+#define ASK_EXITS \
+	(BIT(RC_OK) | BIT(RC_USAGE) | BIT(RC_UNREACHABLE) | BIT(RC_TIMEOUT) | BIT(RC_WRONG_STATE))
 #define VM_EXITS (ASK_EXITS | BIT(RC_NOT_FOUND))
 
 const struct option_spec global_options[] = {
-	{ "file", 'f', "FILE", COMPLETE_FILE, "the YAML file of the set", NULL },
-	{ "set", 's', "NAME", COMPLETE_SET, "the running set of that name", NULL },
-	{ "output", 'o', "FORMAT", COMPLETE_FORMAT, "table, json, jsonl or name", NULL },
-	{ "timeout", 't', "TIME", COMPLETE_NONE, "give up after so long: 500ms, 30s, 2m", NULL },
-	{ "quiet", 'q', NULL, COMPLETE_NONE, "no notes and no progress on stderr", NULL },
-	{ "color", 0, "WHEN", COMPLETE_WORDS, "auto, always or never", "auto always never" },
-	{ "help", 'h', NULL, COMPLETE_NONE, "help on the verb", NULL },
-	{ NULL, 0, NULL, COMPLETE_NONE, NULL, NULL },
+	{"file", 'f', "FILE", COMPLETE_FILE, "the YAML file of the set", NULL},
+	{"set", 's', "NAME", COMPLETE_SET, "the running set of that name", NULL},
+	{"output", 'o', "FORMAT", COMPLETE_FORMAT, "table, json, jsonl or name", NULL},
+	{"timeout", 't', "TIME", COMPLETE_NONE, "give up after so long: 500ms, 30s, 2m", NULL},
+	{"quiet", 'q', NULL, COMPLETE_NONE, "no notes and no progress on stderr", NULL},
+	{"color", 0, "WHEN", COMPLETE_WORDS, "auto, always or never", "auto always never"},
+	{"help", 'h', NULL, COMPLETE_NONE, "help on the verb", NULL},
+	{NULL, 0, NULL, COMPLETE_NONE, NULL, NULL},
 };
 
-#define OPTIONS(...) \
-	(const struct option_spec[]) { __VA_ARGS__, { NULL, 0, NULL, COMPLETE_NONE, NULL, NULL } }
-#define FLAG(name, letter, summary) { name, letter, NULL, COMPLETE_NONE, summary, NULL }
-#define VALUE(name, letter, value, completer, summary) { name, letter, value, completer, summary, NULL }
+#define OPTIONS(...)                                             \
+	(const struct option_spec[])                             \
+	{                                                        \
+		__VA_ARGS__,                                     \
+		{                                                \
+			NULL, 0, NULL, COMPLETE_NONE, NULL, NULL \
+		}                                                \
+	}
+#define FLAG(name, letter, summary)                              \
+	{                                                        \
+		name, letter, NULL, COMPLETE_NONE, summary, NULL \
+	}
+#define VALUE(name, letter, value, completer, summary)        \
+	{                                                     \
+		name, letter, value, completer, summary, NULL \
+	}
 
 const struct command command_table[] = {
 	{
 		.name = "up",
 		.summary = "start the machine and its VMs",
-		.options = OPTIONS(FLAG("dry-run", 'n', "print the QEMU command and change nothing")),
-		.description = "Checks the YAML file, lays out the machine's memory, starts QEMU and waits until the "
+		.options =
+			OPTIONS(FLAG("dry-run", 'n', "print the QEMU command and change nothing")),
+		.description = "Checks the YAML file, lays out the machine's memory, starts QEMU "
+			       "and waits until the "
 			       "control agent answers. A set that runs already is left alone.",
-		.examples = { "avctl -f configs/duo.yaml up", "avctl up -n" },
-		.exits = BIT(RC_OK) | BIT(RC_FAILED) | BIT(RC_USAGE) | BIT(RC_WRONG_STATE) | BIT(RC_BAD_CONFIG) |
-			 BIT(RC_UNREACHABLE) | BIT(RC_TIMEOUT) | BIT(RC_INTERRUPTED),
+		.examples = {"avctl -f configs/duo.yaml up", "avctl up -n"},
+		.exits = BIT(RC_OK) | BIT(RC_FAILED) | BIT(RC_USAGE) | BIT(RC_WRONG_STATE) |
+			 BIT(RC_BAD_CONFIG) | BIT(RC_UNREACHABLE) | BIT(RC_TIMEOUT) |
+			 BIT(RC_INTERRUPTED),
 		.run = cmd_up,
 	},
 	{
 		.name = "down",
 		.summary = "end the machine and remove its RAM file",
-		.description = "Snapshots live in the machine's memory and go with it. Logs are kept. A set that is down "
+		.description = "Snapshots live in the machine's memory and go with it. Logs are "
+			       "kept. A set that is down "
 			       "stays down: that is no error.",
-		.examples = { "avctl down", "avctl -s duo down" },
+		.examples = {"avctl down", "avctl -s duo down"},
 		.exits = BIT(RC_OK) | BIT(RC_FAILED) | BIT(RC_USAGE) | BIT(RC_WRONG_STATE),
 		.run = cmd_down,
 	},
@@ -58,69 +84,71 @@ const struct command command_table[] = {
 		.summary = "list the VMs and their states",
 		.options = OPTIONS(FLAG("all", 'a', "the control VM too"),
 				   FLAG("sets", 0, "list the sets on this host instead")),
-		.examples = { "avctl ps", "avctl ps -o json", "avctl ps --sets" },
+		.examples = {"avctl ps", "avctl ps -o json", "avctl ps --sets"},
 		.exits = ASK_EXITS,
 		.run = cmd_ps,
 	},
 	{
 		.name = "status",
 		.summary = "show the machine, or one VM in full",
-		.args = { VM_OPTIONAL },
-		.examples = { "avctl status", "avctl status vm1 -o json" },
+		.args = {VM_OPTIONAL},
+		.examples = {"avctl status", "avctl status vm1 -o json"},
 		.exits = VM_EXITS,
 		.run = cmd_status,
 	},
 	{
 		.name = "wait",
 		.summary = "wait until a VM is in a state",
-		.args = { VM_ARG, { .name = "STATE", .completer = COMPLETE_STATE } },
-		.description = "STATE is running, paused, starved, crashed, stopped, or log=TEXT: until TEXT stands in "
+		.args = {VM_ARG, {.name = "STATE", .completer = COMPLETE_STATE}},
+		.description = "STATE is running, paused, starved, crashed, stopped, or log=TEXT: "
+			       "until TEXT stands in "
 			       "the log of its console.",
-		.examples = { "avctl wait vm1 stopped --timeout 30s", "avctl wait vm1 'log=login:'" },
+		.examples = {"avctl wait vm1 stopped --timeout 30s", "avctl wait vm1 'log=login:'"},
 		.exits = VM_EXITS,
 		.run = cmd_wait,
 	},
 	{
 		.name = "pause",
 		.summary = "hold VMs; their clocks stand still",
-		.args = { { .name = "VM", .completer = COMPLETE_VM, .repeat = true } },
-		.examples = { "avctl pause vm1" },
+		.args = {{.name = "VM", .completer = COMPLETE_VM, .repeat = true}},
+		.examples = {"avctl pause vm1"},
 		.exits = VM_EXITS | BIT(RC_PARTLY),
 		.run = cmd_pause,
 	},
 	{
 		.name = "resume",
 		.summary = "let paused VMs go on",
-		.args = { { .name = "VM", .completer = COMPLETE_VM, .repeat = true } },
-		.examples = { "avctl resume vm1 vm2" },
+		.args = {{.name = "VM", .completer = COMPLETE_VM, .repeat = true}},
+		.examples = {"avctl resume vm1 vm2"},
 		.exits = VM_EXITS | BIT(RC_PARTLY),
 		.run = cmd_resume,
 	},
 	{
 		.name = "stop",
 		.summary = "end VMs at once; their state is kept",
-		.args = { { .name = "VM", .completer = COMPLETE_VM, .repeat = true } },
-		.examples = { "avctl stop vm1" },
+		.args = {{.name = "VM", .completer = COMPLETE_VM, .repeat = true}},
+		.examples = {"avctl stop vm1"},
 		.exits = VM_EXITS | BIT(RC_PARTLY),
 		.run = cmd_stop,
 	},
 	{
 		.name = "start",
 		.summary = "boot stopped or crashed VMs again",
-		.args = { { .name = "VM", .completer = COMPLETE_VM, .repeat = true } },
+		.args = {{.name = "VM", .completer = COMPLETE_VM, .repeat = true}},
 		.options = OPTIONS(FLAG("paused", 0, "leave them paused")),
-		.examples = { "avctl start vm1" },
+		.examples = {"avctl start vm1"},
 		.exits = VM_EXITS | BIT(RC_PARTLY),
 		.run = cmd_start,
 	},
 	{
 		.name = "restart",
 		.summary = "boot VMs again, whatever they do",
-		.args = { { .name = "VM", .completer = COMPLETE_VM, .repeat = true } },
+		.args = {{.name = "VM", .completer = COMPLETE_VM, .repeat = true}},
 		.options = OPTIONS(FLAG("paused", 0, "leave them paused")),
-		.description = "A restart is a restore of the boot snapshot: memory is as at first boot. Other snapshots "
+		.description = "A restart is a restore of the boot snapshot: memory is as at first "
+			       "boot. Other snapshots "
 			       "are kept.",
-		.examples = { "avctl restart vm1", "avctl restart --paused vm1" },
+		.examples = {"avctl restart vm1", "avctl restart --paused vm1"},
 		.exits = VM_EXITS | BIT(RC_PARTLY),
 		.run = cmd_restart,
 	},
@@ -128,13 +156,16 @@ const struct command command_table[] = {
 		.name = "snapshot take",
 		.alias = "snap take",
 		.summary = "take a snapshot of a VM while it runs",
-		.args = { VM_ARG },
+		.args = {VM_ARG},
 		.options = OPTIONS(VALUE("name", 0, "NAME", COMPLETE_NONE, "give it a name"),
 				   FLAG("pin", 0, "never evict or prune it")),
-		.description = "Costs microseconds whatever the VM's size. When the VM's snapshot memory is full the "
-			       "oldest unpinned ones are evicted (when-full: evict-oldest) or the take is refused.",
-		.examples = { "avctl snapshot take vm1", "avctl snapshot take vm1 --name clean --pin",
-			      "id=$(avctl snapshot take vm1 -o name)" },
+		.description = "Costs microseconds whatever the VM's size. When the VM's snapshot "
+			       "memory is full the "
+			       "oldest unpinned ones are evicted (when-full: evict-oldest) or the "
+			       "take is refused.",
+		.examples = {"avctl snapshot take vm1",
+			     "avctl snapshot take vm1 --name clean --pin",
+			     "id=$(avctl snapshot take vm1 -o name)"},
 		.exits = VM_EXITS | BIT(RC_FAILED) | BIT(RC_PARTLY),
 		.run = cmd_snapshot_take,
 	},
@@ -142,11 +173,13 @@ const struct command command_table[] = {
 		.name = "snapshot list",
 		.alias = "snap list",
 		.summary = "list snapshots",
-		.args = { VM_OPTIONAL },
+		.args = {VM_OPTIONAL},
 		.options = OPTIONS(FLAG("all", 'a', "the boot snapshot too")),
-		.description = "UNIQUE is what only this snapshot holds, SHARED what it shares with others or the VM, FREES "
-			       "what deleting it now gives back. * marks the one that the VM's changes count from.",
-		.examples = { "avctl snapshot list vm1", "avctl snapshot list -o json" },
+		.description = "UNIQUE is what only this snapshot holds, SHARED what it shares "
+			       "with others or the VM, FREES "
+			       "what deleting it now gives back. * marks the one that the VM's "
+			       "changes count from.",
+		.examples = {"avctl snapshot list vm1", "avctl snapshot list -o json"},
 		.exits = VM_EXITS,
 		.run = cmd_snapshot_list,
 	},
@@ -154,10 +187,11 @@ const struct command command_table[] = {
 		.name = "snapshot delete",
 		.alias = "snap delete",
 		.summary = "delete snapshots",
-		.args = { VM_ARG, { .name = "ID", .completer = COMPLETE_SNAPSHOT_ID, .repeat = true } },
-		.description = "ID is a number, a name, or undo. Any snapshot can go, in any order; others do not depend "
+		.args = {VM_ARG, {.name = "ID", .completer = COMPLETE_SNAPSHOT_ID, .repeat = true}},
+		.description = "ID is a number, a name, or undo. Any snapshot can go, in any "
+			       "order; others do not depend "
 			       "on it.",
-		.examples = { "avctl snapshot delete vm1 3", "avctl snapshot delete vm1 0 1 2" },
+		.examples = {"avctl snapshot delete vm1 3", "avctl snapshot delete vm1 0 1 2"},
 		.exits = VM_EXITS | BIT(RC_PARTLY),
 		.run = cmd_snapshot_delete,
 	},
@@ -165,11 +199,13 @@ const struct command command_table[] = {
 		.name = "snapshot prune",
 		.alias = "snap prune",
 		.summary = "delete old snapshots, keep the newest",
-		.args = { VM_ARG },
-		.options = OPTIONS(VALUE("keep-last", 0, "N", COMPLETE_NONE, "keep so many; default the YAML's keep"),
+		.args = {VM_ARG},
+		.options = OPTIONS(VALUE("keep-last", 0, "N", COMPLETE_NONE,
+					 "keep so many; default the YAML's keep"),
 				   FLAG("dry-run", 'n', "only say what would go")),
 		.description = "Pinned snapshots, boot and undo are never pruned and do not count.",
-		.examples = { "avctl snapshot prune vm1 --keep-last 3 -n", "avctl snapshot prune vm1" },
+		.examples = {"avctl snapshot prune vm1 --keep-last 3 -n",
+			     "avctl snapshot prune vm1"},
 		.exits = VM_EXITS | BIT(RC_PARTLY),
 		.run = cmd_snapshot_prune,
 	},
@@ -177,8 +213,8 @@ const struct command command_table[] = {
 		.name = "snapshot pin",
 		.alias = "snap pin",
 		.summary = "protect a snapshot from eviction and prune",
-		.args = { VM_ARG, ID_ARG },
-		.examples = { "avctl snapshot pin vm1 3" },
+		.args = {VM_ARG, ID_ARG},
+		.examples = {"avctl snapshot pin vm1 3"},
 		.exits = VM_EXITS,
 		.run = cmd_snapshot_pin,
 	},
@@ -186,8 +222,8 @@ const struct command command_table[] = {
 		.name = "snapshot unpin",
 		.alias = "snap unpin",
 		.summary = "take that protection away",
-		.args = { VM_ARG, ID_ARG },
-		.examples = { "avctl snapshot unpin vm1 3" },
+		.args = {VM_ARG, ID_ARG},
+		.examples = {"avctl snapshot unpin vm1 3"},
 		.exits = VM_EXITS,
 		.run = cmd_snapshot_unpin,
 	},
@@ -195,9 +231,9 @@ const struct command command_table[] = {
 		.name = "snapshot rename",
 		.alias = "snap rename",
 		.summary = "give a snapshot another name",
-		.args = { VM_ARG, ID_ARG, { .name = "NAME" } },
+		.args = {VM_ARG, ID_ARG, {.name = "NAME"}},
 		.description = "An empty NAME ('') takes the name away.",
-		.examples = { "avctl snapshot rename vm1 3 clean" },
+		.examples = {"avctl snapshot rename vm1 3 clean"},
 		.exits = VM_EXITS,
 		.run = cmd_snapshot_rename,
 	},
@@ -205,125 +241,144 @@ const struct command command_table[] = {
 		.name = "restore",
 		.alias = "rollback",
 		.summary = "put a VM back to a snapshot",
-		.args = { VM_ARG },
-		.options = OPTIONS(VALUE("id", 0, "N", COMPLETE_SNAPSHOT_ID, "the snapshot of that number"),
-				   VALUE("name", 0, "NAME", COMPLETE_SNAPSHOT_NAME, "the snapshot of that name"),
-				   FLAG("latest", 0, "the one with the highest number"),
-				   FLAG("undo", 0, "back to before the last restore"),
-				   FLAG("boot", 0, "as at first boot"),
-				   FLAG("no-undo", 0, "do not keep the present state; for loops"),
-				   FLAG("paused", 0, "leave it paused")),
-		.description = "Works in every state: running, paused, starved, crashed or stopped. The present state is "
-			       "kept as the snapshot `undo` first. Nothing is deleted; shared regions are not rewound.",
-		.examples = { "avctl restore vm1 --id 3", "avctl restore vm1 --name clean --paused",
-			      "avctl restore vm1 --undo" },
+		.args = {VM_ARG},
+		.options = OPTIONS(
+			VALUE("id", 0, "N", COMPLETE_SNAPSHOT_ID, "the snapshot of that number"),
+			VALUE("name", 0, "NAME", COMPLETE_SNAPSHOT_NAME,
+			      "the snapshot of that name"),
+			FLAG("latest", 0, "the one with the highest number"),
+			FLAG("undo", 0, "back to before the last restore"),
+			FLAG("boot", 0, "as at first boot"),
+			FLAG("no-undo", 0, "do not keep the present state; for loops"),
+			FLAG("paused", 0, "leave it paused")),
+		.description = "Works in every state: running, paused, starved, crashed or "
+			       "stopped. The present state is "
+			       "kept as the snapshot `undo` first. Nothing is deleted; shared "
+			       "regions are not rewound.",
+		.examples = {"avctl restore vm1 --id 3", "avctl restore vm1 --name clean --paused",
+			     "avctl restore vm1 --undo"},
 		.exits = VM_EXITS | BIT(RC_FAILED),
 		.run = cmd_restore,
 	},
 	{
 		.name = "shm list",
 		.summary = "list the shared regions",
-		.examples = { "avctl shm list" },
+		.examples = {"avctl shm list"},
 		.exits = BIT(RC_OK) | BIT(RC_USAGE) | BIT(RC_UNREACHABLE),
 		.run = cmd_shm_list,
 	},
 	{
 		.name = "shm dump",
 		.summary = "print the bytes of a region",
-		.args = { { .name = "REGION", .completer = COMPLETE_REGION, .optional = true } },
-		.options = OPTIONS({ "output", 'o', "FORMAT", COMPLETE_WORDS, "hex, raw or json", "hex raw json" },
+		.args = {{.name = "REGION", .completer = COMPLETE_REGION, .optional = true}},
+		.options = OPTIONS({"output", 'o', "FORMAT", COMPLETE_WORDS, "hex, raw or json",
+				    "hex raw json"},
 				   VALUE("at", 0, "OFFSET", COMPLETE_NONE, "from there"),
 				   VALUE("length", 0, "BYTES", COMPLETE_NONE, "so many")),
-		.examples = { "avctl shm dump board", "avctl shm dump board --at 0 --length 64" },
+		.examples = {"avctl shm dump board", "avctl shm dump board --at 0 --length 64"},
 		.exits = BIT(RC_OK) | BIT(RC_USAGE) | BIT(RC_UNREACHABLE) | BIT(RC_NOT_FOUND),
 		.run = cmd_shm_dump,
 	},
 	{
 		.name = "shm watch",
 		.summary = "a live panel of a region's bytes",
-		.args = { { .name = "REGION", .completer = COMPLETE_REGION, .optional = true } },
-		.options = OPTIONS(FLAG("once", 0, "print it once and end"),
-				   VALUE("count", 0, "N", COMPLETE_NONE, "end after N changes"),
-				   VALUE("interval", 0, "TIME", COMPLETE_NONE, "look so often (default 100ms)"),
-				   VALUE("until", 0, "EXPR", COMPLETE_NONE, "end when true: 'head>=1000'"),
-				   FLAG("ascii", 0, "plain characters only"),
-				   VALUE("frames", 0, "N", COMPLETE_NONE, "test hook: end after N frames"),
-				   VALUE("fixed-clock", 0, "TIME", COMPLETE_NONE, "test hook: stand still there")),
-		.description = "Changed bytes stand out and fade. Space pauses, arrows scroll, ? lists the keys, q ends it. "
+		.args = {{.name = "REGION", .completer = COMPLETE_REGION, .optional = true}},
+		.options = OPTIONS(
+			FLAG("once", 0, "print it once and end"),
+			VALUE("count", 0, "N", COMPLETE_NONE, "end after N changes"),
+			VALUE("interval", 0, "TIME", COMPLETE_NONE,
+			      "look so often (default 100ms)"),
+			VALUE("until", 0, "EXPR", COMPLETE_NONE, "end when true: 'head>=1000'"),
+			FLAG("ascii", 0, "plain characters only"),
+			VALUE("frames", 0, "N", COMPLETE_NONE, "test hook: end after N frames"),
+			VALUE("fixed-clock", 0, "TIME", COMPLETE_NONE,
+			      "test hook: stand still there")),
+		.description = "Changed bytes stand out and fade. Space pauses, arrows scroll, ? "
+			       "lists the keys, q ends it. "
 			       "Not on a terminal it prints a JSON line for each change.",
-		.examples = { "avctl shm watch", "avctl shm watch board --once",
-			      "avctl shm watch board --until 'seq>=100' --timeout 10s" },
-		.exits = BIT(RC_OK) | BIT(RC_USAGE) | BIT(RC_UNREACHABLE) | BIT(RC_NOT_FOUND) | BIT(RC_TIMEOUT) |
-			 BIT(RC_INTERRUPTED),
+		.examples = {"avctl shm watch", "avctl shm watch board --once",
+			     "avctl shm watch board --until 'seq>=100' --timeout 10s"},
+		.exits = BIT(RC_OK) | BIT(RC_USAGE) | BIT(RC_UNREACHABLE) | BIT(RC_NOT_FOUND) |
+			 BIT(RC_TIMEOUT) | BIT(RC_INTERRUPTED),
 		.run = cmd_shm_watch,
 	},
 	{
 		.name = "console",
 		.summary = "connect the terminal to a VM's console",
-		.args = { VM_ARG },
-		.options = OPTIONS({ "port", 0, "PORT", COMPLETE_WORDS, "console (its PL011) or hvc0", "console hvc0" },
-				   FLAG("read-only", 0, "follow the output, send nothing"),
-				   VALUE("escape", 0, "KEY", COMPLETE_NONE, "the key that leaves, default ^]"),
-				   VALUE("replay", 0, "LINES", COMPLETE_NONE, "show so many last lines first (10)")),
-		.examples = { "avctl console vm1", "avctl console vm1 --port hvc0", "avctl console vm1 --read-only" },
-		.exits = BIT(RC_OK) | BIT(RC_USAGE) | BIT(RC_UNREACHABLE) | BIT(RC_NOT_FOUND) | BIT(RC_WRONG_STATE) |
-			 BIT(RC_INTERRUPTED),
+		.args = {VM_ARG},
+		.options = OPTIONS(
+			{"port", 0, "PORT", COMPLETE_WORDS, "console (its PL011) or hvc0",
+			 "console hvc0"},
+			FLAG("read-only", 0, "follow the output, send nothing"),
+			VALUE("escape", 0, "KEY", COMPLETE_NONE, "the key that leaves, default ^]"),
+			VALUE("replay", 0, "LINES", COMPLETE_NONE,
+			      "show so many last lines first (10)")),
+		.examples = {"avctl console vm1", "avctl console vm1 --port hvc0",
+			     "avctl console vm1 --read-only"},
+		.exits = BIT(RC_OK) | BIT(RC_USAGE) | BIT(RC_UNREACHABLE) | BIT(RC_NOT_FOUND) |
+			 BIT(RC_WRONG_STATE) | BIT(RC_INTERRUPTED),
 		.run = cmd_console,
 	},
 	{
 		.name = "logs",
 		.summary = "print what was logged",
-		.args = { VM_OPTIONAL },
-		.options = OPTIONS(FLAG("follow", 'f', "go on as it grows"),
-				   VALUE("tail", 0, "N", COMPLETE_NONE, "only the last N lines"),
-				   { "port", 0, "PORT", COMPLETE_WORDS, "console or hvc0", "console hvc0" },
-				   FLAG("hypervisor", 0, "the hypervisor's own log"),
-				   FLAG("qemu", 0, "what QEMU said"),
-				   FLAG("previous", 0, "of the run before")),
-		.description = "QEMU records every console byte, watched or not; no VM: the hypervisor's log. Works on a "
+		.args = {VM_OPTIONAL},
+		.options = OPTIONS(
+			FLAG("follow", 'f', "go on as it grows"),
+			VALUE("tail", 0, "N", COMPLETE_NONE, "only the last N lines"),
+			{"port", 0, "PORT", COMPLETE_WORDS, "console or hvc0", "console hvc0"},
+			FLAG("hypervisor", 0, "the hypervisor's own log"),
+			FLAG("qemu", 0, "what QEMU said"),
+			FLAG("previous", 0, "of the run before")),
+		.description = "QEMU records every console byte, watched or not; no VM: the "
+			       "hypervisor's log. Works on a "
 			       "set that is down.",
-		.examples = { "avctl logs vm1", "avctl logs -f vm1", "avctl logs --hypervisor --tail 20" },
-		.exits = BIT(RC_OK) | BIT(RC_USAGE) | BIT(RC_UNREACHABLE) | BIT(RC_NOT_FOUND) | BIT(RC_INTERRUPTED),
+		.examples = {"avctl logs vm1", "avctl logs -f vm1",
+			     "avctl logs --hypervisor --tail 20"},
+		.exits = BIT(RC_OK) | BIT(RC_USAGE) | BIT(RC_UNREACHABLE) | BIT(RC_NOT_FOUND) |
+			 BIT(RC_INTERRUPTED),
 		.run = cmd_logs,
 	},
 	{
 		.name = "events",
 		.summary = "what happened to the VMs",
-		.args = { VM_OPTIONAL },
-		.options = OPTIONS(FLAG("follow", 'f', "go on as they come"),
-				   VALUE("since", 0, "N", COMPLETE_NONE, "from that sequence number"),
-				   VALUE("until", 0, "KIND", COMPLETE_NONE, "with -f: end after one of that kind")),
-		.examples = { "avctl events", "avctl events -f -o jsonl" },
+		.args = {VM_OPTIONAL},
+		.options =
+			OPTIONS(FLAG("follow", 'f', "go on as they come"),
+				VALUE("since", 0, "N", COMPLETE_NONE, "from that sequence number"),
+				VALUE("until", 0, "KIND", COMPLETE_NONE,
+				      "with -f: end after one of that kind")),
+		.examples = {"avctl events", "avctl events -f -o jsonl"},
 		.exits = VM_EXITS | BIT(RC_INTERRUPTED),
 		.run = cmd_events,
 	},
 	{
 		.name = "config check",
 		.summary = "check the YAML file; all errors at once",
-		.args = { { .name = "FILE", .completer = COMPLETE_FILE, .optional = true } },
-		.examples = { "avctl config check configs/duo.yaml" },
+		.args = {{.name = "FILE", .completer = COMPLETE_FILE, .optional = true}},
+		.examples = {"avctl config check configs/duo.yaml"},
 		.exits = BIT(RC_OK) | BIT(RC_USAGE) | BIT(RC_BAD_CONFIG),
 		.run = cmd_config_check,
 	},
 	{
 		.name = "config show",
 		.summary = "print the set with all defaults filled in",
-		.args = { { .name = "FILE", .completer = COMPLETE_FILE, .optional = true } },
-		.examples = { "avctl config show", "avctl config show -o json" },
+		.args = {{.name = "FILE", .completer = COMPLETE_FILE, .optional = true}},
+		.examples = {"avctl config show", "avctl config show -o json"},
 		.exits = BIT(RC_OK) | BIT(RC_USAGE) | BIT(RC_BAD_CONFIG),
 		.run = cmd_config_show,
 	},
 	{
 		.name = "config schema",
 		.summary = "print the JSON schema of the YAML file, for editors",
-		.examples = { "avctl config schema > avctl.schema.json" },
+		.examples = {"avctl config schema > avctl.schema.json"},
 		.exits = BIT(RC_OK) | BIT(RC_USAGE),
 		.run = cmd_config_schema,
 	},
 	{
 		.name = "doctor",
 		.summary = "look whether this host has what avctl needs",
-		.examples = { "avctl doctor" },
+		.examples = {"avctl doctor"},
 		.exits = BIT(RC_OK) | BIT(RC_FAILED) | BIT(RC_USAGE),
 		.run = cmd_doctor,
 	},
@@ -331,48 +386,53 @@ const struct command command_table[] = {
 		.name = "-",
 		.summary = "run commands from standard input, one a line",
 		.options = OPTIONS(FLAG("keep-going", 'k', "go on after a failure")),
-		.description = "Stops at the first failure and ends with its exit code. Empty lines and # comments are "
+		.description = "Stops at the first failure and ends with its exit code. Empty "
+			       "lines and # comments are "
 			       "skipped; '...' and \"...\" quote.",
-		.examples = { "printf 'snapshot take vm1\\nps\\n' | avctl -" },
+		.examples = {"printf 'snapshot take vm1\\nps\\n' | avctl -"},
 		.exits = BIT(RC_OK) | BIT(RC_USAGE),
 		.run = cmd_batch,
 	},
 	{
 		.name = "version",
 		.summary = "the versions of avctl and of the running hypervisor",
-		.examples = { "avctl version -o json" },
+		.examples = {"avctl version -o json"},
 		.exits = BIT(RC_OK) | BIT(RC_USAGE),
 		.run = cmd_version,
 	},
 	{
 		.name = "help",
 		.summary = "help on a verb",
-		.args = { { .name = "VERB", .completer = COMPLETE_VERB, .optional = true, .repeat = true } },
-		.examples = { "avctl help snapshot take" },
+		.args = {{.name = "VERB",
+			  .completer = COMPLETE_VERB,
+			  .optional = true,
+			  .repeat = true}},
+		.examples = {"avctl help snapshot take"},
 		.exits = BIT(RC_OK) | BIT(RC_USAGE),
 		.run = cmd_help,
 	},
 	{
 		.name = "completion",
 		.summary = "print the shell's completion script",
-		.args = { { .name = "SHELL", .completer = COMPLETE_WORDS, .words = "bash" } },
-		.examples = { "source <(avctl completion bash)" },
+		.args = {{.name = "SHELL", .completer = COMPLETE_WORDS, .words = "bash"}},
+		.examples = {"source <(avctl completion bash)"},
 		.exits = BIT(RC_OK) | BIT(RC_USAGE),
 		.run = cmd_completion,
 	},
 	{
 		.name = "man",
 		.summary = "print the man page",
-		.examples = { "avctl man | man -l -" },
+		.examples = {"avctl man | man -l -"},
 		.exits = BIT(RC_OK) | BIT(RC_USAGE),
 		.run = cmd_man,
 	},
 	{
 		.name = "agent",
 		.summary = "send one line to the control agent, print its reply lines",
-		.args = { { .name = "WORD", .repeat = true } },
-		.description = "For tests and for looking: the words are VERB key=value... of abi/avisor/agent.h.",
-		.examples = { "avctl agent audit vm=vm1" },
+		.args = {{.name = "WORD", .repeat = true}},
+		.description = "For tests and for looking: the words are VERB key=value... of "
+			       "abi/avisor/agent.h.",
+		.examples = {"avctl agent audit vm=vm1"},
 		.exits = ASK_EXITS | BIT(RC_FAILED),
 		.hidden = true,
 		.run = cmd_agent,
@@ -380,7 +440,7 @@ const struct command command_table[] = {
 	{
 		.name = "__complete",
 		.summary = "words for completion",
-		.args = { { .name = "WORD", .optional = true, .repeat = true } },
+		.args = {{.name = "WORD", .optional = true, .repeat = true}},
 		.exits = BIT(RC_OK),
 		.hidden = true,
 		.run = cmd_complete,

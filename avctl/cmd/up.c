@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * up.c - `avctl up`: from a checked YAML file to a machine whose control agent answers.
- * Killed at any point it leaves either nothing, or a record that the next `up` or `down` cleans up after.
+ * Killed at any point it leaves either nothing, or a record that the next `up` or `down` cleans up
+ * after.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -75,13 +76,14 @@ static int make_plan(struct ctx *ctx, struct plan *plan)
 	if (!ram_dir && !ctx_flag(ctx, "dry-run"))
 		return out_error(RC_FAILED,
 				 out_text(hint, sizeof(hint),
-					  "free some room, ask for less (machine.memory), or set $AVCTL_RAM_DIR; tried %s",
+					  "free some room, ask for less (machine.memory), or set "
+					  "$AVCTL_RAM_DIR; tried %s",
 					  tried),
 				 "no folder has room for the machine's %" PRIu64 " MiB of memory",
 				 plan->set->memory >> 20);
 	plan->ram_file = paths_ram_file(ram_dir ? ram_dir : "/dev/shm", plan->set->name);
 	free(ram_dir);
-	files = (struct qemu_files){ plan->hypervisor, plan->ram_file, plan->log_dir };
+	files = (struct qemu_files){plan->hypervisor, plan->ram_file, plan->log_dir};
 	plan->args = qemu_args(plan->set, &files);
 	return RC_OK;
 }
@@ -98,26 +100,28 @@ static void print_plan(const struct plan *plan)
 	list = json_array();
 	for (size_t i = 0; plan->args[i]; i++)
 		json_array_append_new(list, json_string(plan->args[i]));
-	out_json(json_pack("{s:s, s:s, s:s, s:o}", "set", plan->set->name, "runtime_dir", plan->runtime_dir,
-			   "ram_file", plan->ram_file, "argv", list));
+	out_json(json_pack("{s:s, s:s, s:s, s:o}", "set", plan->set->name, "runtime_dir",
+			   plan->runtime_dir, "ram_file", plan->ram_file, "argv", list));
 }
 
 /* Say why QEMU ended, from its own words or the hypervisor's. */
 static int say_ended(const struct record *record, int code, const char *what)
 {
-	static const char *const logs[] = { "qemu.log", "hypervisor.log" };
+	static const char *const logs[] = {"qemu.log", "hypervisor.log"};
 	char path[PATH_MAX], line[512], how[128], hint[PATH_MAX + 32];
 
-	snprintf(hint, sizeof(hint), "the whole story: %s/qemu.log, %s/hypervisor.log", record->log_dir,
-		 record->log_dir);
+	snprintf(hint, sizeof(hint), "the whole story: %s/qemu.log, %s/hypervisor.log",
+		 record->log_dir, record->log_dir);
 	for (size_t i = 0; i < sizeof(logs) / sizeof(logs[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", record->log_dir, logs[i]);
 		if (*logfile_last_line(path, line, sizeof(line)))
-			return out_error(code, hint, "%s; last line of %s: %s", what, logs[i], line);
+			return out_error(code, hint, "%s; last line of %s: %s", what, logs[i],
+					 line);
 	}
 	if (code == RC_TIMEOUT)
 		return out_error(code, hint, "%s", what);
-	return out_error(code, hint, "%s (last exit: %s)", what, record_last_exit(record, how, sizeof(how)));
+	return out_error(code, hint, "%s (last exit: %s)", what,
+			 record_last_exit(record, how, sizeof(how)));
 }
 
 /* Wait until the control agent says hello. */
@@ -134,7 +138,8 @@ static int wait_for_agent(struct ctx *ctx, const struct record *record)
 	deadline = agent_now() + timeout;
 	out_progress("%s: waiting for the control agent", record->set->name);
 	while (agent_now() < deadline) {
-		uint64_t step = agent_now() + HELLO_STEP_NS < deadline ? agent_now() + HELLO_STEP_NS : deadline;
+		uint64_t step = agent_now() + HELLO_STEP_NS < deadline ? agent_now() + HELLO_STEP_NS
+								       : deadline;
 		enum agent_status status;
 		struct agent *agent;
 
@@ -149,9 +154,10 @@ static int wait_for_agent(struct ctx *ctx, const struct record *record)
 		if (status == AGENT_OK)
 			return RC_OK;
 		if (status == AGENT_ERROR)
-			return out_error(RC_FAILED, "avctl version", "the control agent refused: %s", reply.code);
+			return out_error(RC_FAILED, "avctl version",
+					 "the control agent refused: %s", reply.code);
 		if (!agent)
-			nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
+			nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
 	}
 	return say_ended(record, RC_TIMEOUT,
 			 out_text(what, sizeof(what), "the control agent did not answer within %s",
@@ -160,14 +166,16 @@ static int wait_for_agent(struct ctx *ctx, const struct record *record)
 
 static int make_ram(const struct plan *plan, uint64_t *region_pa)
 {
-	struct bundle_error error = { "", "" };
+	struct bundle_error error = {"", ""};
 	int result = RC_OK;
 	int fd = open(plan->ram_file, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)
-		return out_error(RC_FAILED, "avctl doctor", "%s: %s", plan->ram_file, strerror(errno));
+		return out_error(RC_FAILED, "avctl doctor", "%s: %s", plan->ram_file,
+				 strerror(errno));
 	if (ftruncate(fd, (off_t)plan->set->memory) < 0)
-		result = out_error(RC_FAILED, "avctl doctor", "%s: %s", plan->ram_file, strerror(errno));
+		result = out_error(RC_FAILED, "avctl doctor", "%s: %s", plan->ram_file,
+				   strerror(errno));
 	else if (bundle_write(plan->set, plan->control, fd, region_pa, &error) < 0)
 		result = out_error(RC_BAD_CONFIG, error.hint, "%s", error.message);
 	close(fd);
@@ -193,16 +201,19 @@ static int start_qemu(struct record *record)
 {
 	int error;
 
-	record->pid = qemu_start(record->argv, record->runtime_dir, record->log_dir, &record->pid_start);
+	record->pid =
+		qemu_start(record->argv, record->runtime_dir, record->log_dir, &record->pid_start);
 	if (record->pid < 0) {
 		error = errno;
 		record->pid = 0;
 		return out_error(RC_FAILED,
-				 error == ENOENT ? "apt install qemu-system-arm, or set $AVCTL_QEMU" : "avctl doctor",
+				 error == ENOENT ? "apt install qemu-system-arm, or set $AVCTL_QEMU"
+						 : "avctl doctor",
 				 "cannot start %s: %s", record->argv[0], strerror(error));
 	}
 	if (record_save(record) < 0)
-		return out_error(RC_FAILED, "avctl doctor", "%s: %s", record->runtime_dir, strerror(errno));
+		return out_error(RC_FAILED, "avctl doctor", "%s: %s", record->runtime_dir,
+				 strerror(errno));
 	return RC_OK;
 }
 
@@ -216,18 +227,20 @@ static int start_machine(struct ctx *ctx, const struct plan *plan)
 	if (!region_pa)
 		return out_error(RC_FAILED, NULL, "out of memory");
 	logfile_rotate(plan->log_dir);
-	unlink(plan->ram_file); /* of an `up` that was killed before it wrote a record; ours by its name */
+	/* Of an `up` that was killed before it wrote a record; ours by its name. */
+	unlink(plan->ram_file);
 	if (record_save(&record) < 0) {
 		free(region_pa);
-		return out_error(RC_FAILED, "avctl doctor", "%s: %s", plan->runtime_dir, strerror(errno));
+		return out_error(RC_FAILED, "avctl doctor", "%s: %s", plan->runtime_dir,
+				 strerror(errno));
 	}
-	out_progress("%s: laying out %" PRIu64 " MiB in %s", plan->set->name, plan->set->memory >> 20,
-		     plan->ram_file);
+	out_progress("%s: laying out %" PRIu64 " MiB in %s", plan->set->name,
+		     plan->set->memory >> 20, plan->ram_file);
 	result = make_ram(plan, region_pa);
 	if (result == RC_OK)
 		result = record_save(&record) < 0 ? out_error(RC_FAILED, "avctl doctor", "%s: %s",
-							      plan->runtime_dir, strerror(errno)) :
-						    start_qemu(&record);
+							      plan->runtime_dir, strerror(errno))
+						  : start_qemu(&record);
 	if (result == RC_OK)
 		result = wait_for_agent(ctx, &record);
 	if (result != RC_OK) {
@@ -247,8 +260,9 @@ static void say_up(const struct record *record, const char *how)
 	if (out_style.format == OUT_NAME) {
 		puts(set->name);
 	} else if (out_style.format != OUT_TABLE) {
-		out_json(json_pack("{s:s, s:s, s:i, s:s, s:s}", "set", set->name, "result", how, "vms",
-				   (int)set->vm_count, "ram_file", record->ram_file, "log_dir", record->log_dir));
+		out_json(json_pack("{s:s, s:s, s:i, s:s, s:s}", "set", set->name, "result", how,
+				   "vms", (int)set->vm_count, "ram_file", record->ram_file,
+				   "log_dir", record->log_dir));
 	} else {
 		printf("%s is up%s: ", set->name, strcmp(how, "started") ? " already" : "");
 		for (size_t i = 0; i < set->vm_count; i++)
@@ -271,18 +285,22 @@ static int look_at_old(struct ctx *ctx, const struct plan *plan, bool *done)
 	}
 	if (!record_alive(record)) {
 		out_note("cleaning up after the last run (%s)",
-			 record->pid ? record_last_exit(record, how, sizeof(how)) : "its start was interrupted");
+			 record->pid ? record_last_exit(record, how, sizeof(how))
+				     : "its start was interrupted");
 		machine_clean(plan->runtime_dir, record->ram_file);
 	} else if (strcmp(record->set->path, plan->set->path) != 0) {
 		result = out_error(RC_WRONG_STATE,
-				   out_text(hint, sizeof(hint), "avctl -s %s down, or another name: in the YAML",
+				   out_text(hint, sizeof(hint),
+					    "avctl -s %s down, or another name: in the YAML",
 					    plan->set->name),
-				   "a set \"%s\" is running already, from %s", plan->set->name, record->set->path);
+				   "a set \"%s\" is running already, from %s", plan->set->name,
+				   record->set->path);
 	} else {
 		*done = true;
 		result = wait_for_agent(ctx, record);
 		if (result == RC_OK && strcmp(record->config_hash, plan->hash) != 0)
-			out_note("%s has changed since; `avctl down` and `avctl up` to use it", plan->set->path);
+			out_note("%s has changed since; `avctl down` and `avctl up` to use it",
+				 plan->set->path);
 		if (result == RC_OK)
 			say_up(record, "running");
 	}
@@ -296,14 +314,14 @@ static int make_folders(const struct plan *plan)
 		return out_error(RC_FAILED, "$XDG_RUNTIME_DIR must be a folder of yours", "%s: %s",
 				 plan->runtime_dir, strerror(errno));
 	if (paths_make(plan->log_dir) < 0)
-		return out_error(RC_FAILED, "$XDG_STATE_HOME must be a folder of yours", "%s: %s", plan->log_dir,
-				 strerror(errno));
+		return out_error(RC_FAILED, "$XDG_STATE_HOME must be a folder of yours", "%s: %s",
+				 plan->log_dir, strerror(errno));
 	return RC_OK;
 }
 
 int cmd_up(struct ctx *ctx)
 {
-	struct plan plan = { 0 };
+	struct plan plan = {0};
 	bool done;
 	int result = make_plan(ctx, &plan);
 

@@ -18,8 +18,9 @@ int cmd_version(struct ctx *ctx)
 	snprintf(own_abi, sizeof(own_abi), "%d.%d", AV_ABI_MAJOR, AV_ABI_MINOR);
 	/* A machine is not needed; one that runs is asked. */
 	ctx->missing_is_fine = true;
-	if ((ctx->globals.file || ctx->globals.set || getenv("AVCTL_SET")) && ctx_find_set(ctx) == RC_OK &&
-	    record_alive(ctx->record) && ctx_need_agent(ctx) == RC_OK) {
+	if ((ctx->globals.file || ctx->globals.set || getenv("AVCTL_SET")) &&
+	    ctx_find_set(ctx) == RC_OK && record_alive(ctx->record) &&
+	    ctx_need_agent(ctx) == RC_OK) {
 		agent_begin(&request, "hello");
 		if (agent_call(ctx->agent, &request, NULL, false, &reply) == AGENT_OK) {
 			hypervisor = line_text(&reply.end, "version");
@@ -31,8 +32,8 @@ int cmd_version(struct ctx *ctx)
 		if (hypervisor)
 			printf("hypervisor %s (ABI %s)\n", hypervisor, abi ? abi : "?");
 	} else {
-		out_json(json_pack("{s:s, s:s, s:s?, s:s?}", "avctl", AV_VERSION, "abi", own_abi, "hypervisor",
-				   hypervisor, "hypervisor_abi", abi));
+		out_json(json_pack("{s:s, s:s, s:s?, s:s?}", "avctl", AV_VERSION, "abi", own_abi,
+				   "hypervisor", hypervisor, "hypervisor_abi", abi));
 	}
 	return RC_OK;
 }
@@ -46,7 +47,8 @@ static void print_line(const struct line *line)
 
 	line_begin(&out, text, sizeof(text), line->id, line->verb);
 	for (size_t i = 0; i < line->field_count; i++)
-		line_add_bytes(&out, line->fields[i].key, line->fields[i].value, line->fields[i].length);
+		line_add_bytes(&out, line->fields[i].key, line->fields[i].value,
+			       line->fields[i].length);
 	size = line_end(&out);
 	start = size ? memchr(text, ' ', size) : NULL;
 	if (start)
@@ -61,7 +63,7 @@ static void print_row(void *to, const struct line *row)
 
 int cmd_agent(struct ctx *ctx)
 {
-	struct agent_sink sink = { .row = print_row };
+	struct agent_sink sink = {.row = print_row};
 	struct agent_request request;
 	struct agent_reply reply;
 	int result = ctx_need_agent(ctx);
@@ -73,7 +75,8 @@ int cmd_agent(struct ctx *ctx)
 		char *value = strchr(ctx->args[i], '=');
 
 		if (!value)
-			return out_error(RC_USAGE, "key=value", "\"%s\" has no value", ctx->args[i]);
+			return out_error(RC_USAGE, "key=value", "\"%s\" has no value",
+					 ctx->args[i]);
 		*value++ = '\0';
 		line_add_text(&request.line, ctx->args[i], value);
 	}

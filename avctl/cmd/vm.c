@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vm.c - pause, resume, stop, start, restart: one request for each VM named.
- * Asking for what is so already is no error. All names are looked up before anything is done.
+ * vm.c - pause, resume, stop, start, restart: one request for each VM named. Asking for what is so
+ * already is no error. All names are looked up before anything is done.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,8 @@
 
 struct vm_verb {
 	const char *verb;
-	const char *done; /* the state it leads to, when being there already counts as done; or NULL */
+	const char
+		*done; /* the state it leads to, when being there already counts as done; or NULL */
 };
 
 /* The state of a VM now; false when it could not be had (the reply says why). */
@@ -27,9 +28,10 @@ static void take_state(void *to, const struct line *row)
 	line_number(row, "generation", &state->generation);
 }
 
-static bool ask_state(struct ctx *ctx, const char *vm, struct vm_state *state, struct agent_reply *reply)
+static bool ask_state(struct ctx *ctx, const char *vm, struct vm_state *state,
+		      struct agent_reply *reply)
 {
-	struct agent_sink sink = { .row = take_state, .to = state };
+	struct agent_sink sink = {.row = take_state, .to = state};
 	struct agent_request request;
 
 	agent_begin(&request, "vm");
@@ -51,7 +53,7 @@ static int one_vm(struct ctx *ctx, const struct vm_verb *verb, const char *vm)
 {
 	struct agent_request request;
 	struct agent_reply reply;
-	struct vm_state now = { 0 };
+	struct vm_state now = {0};
 	const char *state;
 
 	agent_begin(&request, verb->verb);
@@ -73,7 +75,8 @@ static int one_vm(struct ctx *ctx, const struct vm_verb *verb, const char *vm)
 			return RC_OK;
 		}
 		if (*now.state)
-			return out_error(RC_WRONG_STATE, "avctl restart or avctl restore work in every state",
+			return out_error(RC_WRONG_STATE,
+					 "avctl restart or avctl restore work in every state",
 					 "%s is %s: %s is not possible", vm, now.state, verb->verb);
 	}
 	return ctx_agent_error(ctx, &reply, vm, NULL);
@@ -103,25 +106,27 @@ static int each_vm(struct ctx *ctx, const struct vm_verb *verb)
 
 int cmd_pause(struct ctx *ctx)
 {
-	return each_vm(ctx, &(struct vm_verb){ .verb = "pause", .done = "paused" });
+	return each_vm(ctx, &(struct vm_verb){.verb = "pause", .done = "paused"});
 }
 
 int cmd_resume(struct ctx *ctx)
 {
-	return each_vm(ctx, &(struct vm_verb){ .verb = "resume", .done = "running" });
+	return each_vm(ctx, &(struct vm_verb){.verb = "resume", .done = "running"});
 }
 
 int cmd_stop(struct ctx *ctx)
 {
-	return each_vm(ctx, &(struct vm_verb){ .verb = "stop", .done = "stopped" });
+	return each_vm(ctx, &(struct vm_verb){.verb = "stop", .done = "stopped"});
 }
 
 int cmd_start(struct ctx *ctx)
 {
-	return each_vm(ctx, &(struct vm_verb){ .verb = "start", .done = "running" });
+	const char *done = ctx_flag(ctx, "paused") ? "paused" : "running";
+
+	return each_vm(ctx, &(struct vm_verb){.verb = "start", .done = done});
 }
 
 int cmd_restart(struct ctx *ctx)
 {
-	return each_vm(ctx, &(struct vm_verb){ .verb = "restart" });
+	return each_vm(ctx, &(struct vm_verb){.verb = "restart"});
 }

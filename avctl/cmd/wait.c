@@ -31,7 +31,7 @@ static void take_state(void *to, const struct line *row)
 
 static int state_now(struct ctx *ctx, const struct wanted *wanted, char state[16])
 {
-	struct agent_sink sink = { .row = take_state, .to = state };
+	struct agent_sink sink = {.row = take_state, .to = state};
 	struct agent_request request;
 	struct agent_reply reply;
 	int result = ctx_need_agent(ctx);
@@ -77,7 +77,7 @@ static bool text_is_there(const struct wanted *wanted)
 
 static int read_wanted(struct ctx *ctx, struct wanted *wanted)
 {
-	static const char *const states[] = { "running", "paused", "starved", "crashed", "stopped" };
+	static const char *const states[] = {"running", "paused", "starved", "crashed", "stopped"};
 	const char *text = ctx->args[1];
 	const char *near;
 	char hint[128];
@@ -85,7 +85,8 @@ static int read_wanted(struct ctx *ctx, struct wanted *wanted)
 	wanted->vm = ctx->args[0];
 	if (!strncmp(text, "log=", 4) && text[4]) {
 		wanted->text = text + 4;
-		snprintf(wanted->log, sizeof(wanted->log), "%s/%s.console.log", ctx->record->log_dir, wanted->vm);
+		snprintf(wanted->log, sizeof(wanted->log), "%s/%s.console.log",
+			 ctx->record->log_dir, wanted->vm);
 		return RC_OK;
 	}
 	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
@@ -96,14 +97,14 @@ static int read_wanted(struct ctx *ctx, struct wanted *wanted)
 	}
 	near = out_nearest(text, states, sizeof(states) / sizeof(states[0]));
 	return out_error(RC_USAGE,
-			 near ? out_text(hint, sizeof(hint), "did you mean %s?", near) :
-				"running, paused, starved, crashed, stopped or log=TEXT",
+			 near ? out_text(hint, sizeof(hint), "did you mean %s?", near)
+			      : "running, paused, starved, crashed, stopped or log=TEXT",
 			 "\"%s\" is not a state", text);
 }
 
 int cmd_wait(struct ctx *ctx)
 {
-	struct wanted wanted = { 0 };
+	struct wanted wanted = {0};
 	const struct set_vm *vm;
 	char state[16] = "", took[32], hint[128];
 	uint64_t timeout, deadline;
@@ -133,13 +134,13 @@ int cmd_wait(struct ctx *ctx)
 			return result;
 		if (agent_now() >= deadline)
 			break;
-		nanosleep(&(struct timespec){ .tv_nsec = pause_ns }, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = pause_ns}, NULL);
 		pause_ns = pause_ns * 2 < LOOK_LAST_NS ? pause_ns * 2 : LOOK_LAST_NS;
 	}
 	snprintf(hint, sizeof(hint), wanted.text ? "avctl logs %s" : "avctl status %s", wanted.vm);
 	if (wanted.text)
-		return out_error(RC_TIMEOUT, hint, "%s has not printed \"%s\" within %s", wanted.vm, wanted.text,
-				 out_duration(took, timeout));
-	return out_error(RC_TIMEOUT, hint, "%s is %s, not %s, after %s", wanted.vm, state, wanted.state,
-			 out_duration(took, timeout));
+		return out_error(RC_TIMEOUT, hint, "%s has not printed \"%s\" within %s", wanted.vm,
+				 wanted.text, out_duration(took, timeout));
+	return out_error(RC_TIMEOUT, hint, "%s is %s, not %s, after %s", wanted.vm, state,
+			 wanted.state, out_duration(took, timeout));
 }

@@ -116,7 +116,8 @@ static bool has_room(const char *folder, uint64_t size, uint64_t *room)
 
 char *paths_ram_dir(uint64_t size, char *tried, unsigned tried_size)
 {
-	const char *folders[] = { env("AVCTL_RAM_DIR"), "/dev/shm", env("XDG_RUNTIME_DIR"), "/var/tmp" };
+	const char *folders[] = {env("AVCTL_RAM_DIR"), "/dev/shm", env("XDG_RUNTIME_DIR"),
+				 "/var/tmp"};
 	unsigned used = 0;
 
 	if (tried_size)
@@ -128,15 +129,19 @@ char *paths_ram_dir(uint64_t size, char *tried, unsigned tried_size)
 			continue;
 		if (has_room(folders[i], size, &room))
 			return strdup(folders[i]);
-		used += (unsigned)snprintf(tried + used, tried_size - used, "%s%s (%" PRIu64 " MiB)",
-					   used ? ", " : "", folders[i], room >> 20);
+		used += (unsigned)snprintf(tried + used, tried_size - used,
+					   "%s%s (%" PRIu64 " MiB)", used ? ", " : "", folders[i],
+					   room >> 20);
 		if (used >= tried_size)
 			used = tried_size ? tried_size - 1 : 0;
 	}
 	return NULL;
 }
 
-/* Two runtime roots may have a set of the same name: the file's name carries a hash of the runtime folder. */
+/*
+ * Two runtime roots may have a set of the same name: the file's name carries a hash of the runtime
+ * folder.
+ */
 char *paths_ram_file(const char *folder, const char *set)
 {
 	char *runtime = paths_runtime(set);
@@ -162,7 +167,7 @@ static char *image_in(const char *folder, const char *between, const char *name)
 
 char *paths_image(const char *name)
 {
-	static const char *const places[] = { "", "/../lib/avisor", "/../build" };
+	static const char *const places[] = {"", "/../lib/avisor", "/../build"};
 	char self[PATH_MAX];
 	ssize_t length;
 

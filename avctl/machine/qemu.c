@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * qemu.c - starting, watching and ending QEMU.
- * Never signals a process that is not the QEMU it started: a pid is always checked against its start time.
+ * Never signals a process that is not the QEMU it started: a pid is always checked against its
+ * start time.
  */
 #include "machine/qemu.h"
 
@@ -39,7 +40,9 @@ bool process_start(pid_t pid, uint64_t *start)
 		return false;
 	text[length] = '\0';
 	at = strrchr(text, ')');
-	if (!at || sscanf(at + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+	if (!at || sscanf(at + 1,
+			  " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
+			  "%*d %llu",
 			  &state, &ticks) != 2)
 		return false;
 	*start = ticks;
@@ -72,13 +75,15 @@ static void close_others(int keep)
 }
 
 /*
- * Leave the pid in runtime_dir/qemu.pid, for an avctl that is killed before it has written its record.
+ * Leave the pid in runtime_dir/qemu.pid, for an avctl that is killed before it has written its
+ * record.
  */
 static void write_pid(pid_t qemu, int runtime_fd)
 {
 	unsigned long long start = 0;
 	uint64_t ticks;
-	int fd = openat(runtime_fd, "qemu.pid", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = openat(runtime_fd, "qemu.pid",
+			O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (process_start(qemu, &ticks))
 		start = ticks;
@@ -104,14 +109,16 @@ static void __attribute__((noreturn)) watch(pid_t qemu, int runtime_fd)
 		snprintf(text, sizeof(text), "%d status %d\n", (int)qemu, WEXITSTATUS(status));
 	if (faccessat(runtime_fd, "machine.json", F_OK, 0) < 0)
 		_exit(0); /* ended by `down`: nobody will ask */
-	fd = openat(runtime_fd, "exit", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = openat(runtime_fd, "exit", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+		    0600);
 	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
 		_exit(1);
 	_exit(0);
 }
 
 /* In the first child: start QEMU, tell the pid or -errno through result_fd, stay as its parent. */
-static void __attribute__((noreturn)) start_and_watch(char *const *args, int runtime_fd, int error_fd, int result_fd)
+static void __attribute__((noreturn))
+start_and_watch(char *const *args, int runtime_fd, int error_fd, int result_fd)
 {
 	int32_t result;
 	int failed[2];
@@ -156,7 +163,8 @@ static void __attribute__((noreturn)) start_and_watch(char *const *args, int run
 		_exit(1);
 	if (result < 0)
 		_exit(1);
-	close_others(runtime_fd); /* with it goes our share of the set's lock, which held up others until now */
+	/* With them goes our share of the set's lock, which held up others until now. */
+	close_others(runtime_fd);
 	watch(qemu, runtime_fd);
 fail:
 	if (write(result_fd, &result, sizeof(result)) < 0)
@@ -204,7 +212,7 @@ out:
 
 static bool gone_within(int process, uint64_t ns)
 {
-	struct pollfd wait = { .fd = process, .events = POLLIN };
+	struct pollfd wait = {.fd = process, .events = POLLIN};
 
 	return poll(&wait, 1, (int)(ns / 1000000)) == 1;
 }
@@ -219,7 +227,10 @@ int qemu_stop(pid_t pid, uint64_t start, uint64_t wait_ns)
 	process = (int)syscall(SYS_pidfd_open, pid, 0u);
 	if (process < 0)
 		return errno == ESRCH ? 0 : -1;
-	/* The pid cannot be reused between this check and the signal: the descriptor names the process. */
+	/*
+	 * The pid cannot be reused between this check and the signal: the descriptor names the
+	 * process.
+	 */
 	if (!process_start(pid, &now) || now != start) {
 		result = 0;
 		goto out;
@@ -242,13 +253,15 @@ void machine_clean(const char *runtime_dir, const char *ram_file)
 	struct dirent *entry;
 	struct stat info;
 
-	if (ram_file && lstat(ram_file, &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == getuid())
+	if (ram_file && lstat(ram_file, &info) == 0 && S_ISREG(info.st_mode) &&
+	    info.st_uid == getuid())
 		unlink(ram_file);
 	while (folder && (entry = readdir(folder))) {
 		const char *name = entry->d_name;
 
 		/* The record goes last: until then a killed avctl leaves something to clean. */
-		if (name[0] != '.' && strcmp(name, "lock") != 0 && strcmp(name, "machine.json") != 0)
+		if (name[0] != '.' && strcmp(name, "lock") != 0 &&
+		    strcmp(name, "machine.json") != 0)
 			unlinkat(dirfd(folder), name, 0);
 	}
 	if (folder) {

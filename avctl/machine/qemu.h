@@ -25,9 +25,9 @@ void qemu_args_free(char **args);
 void qemu_args_print(char *const *args, void *stream);
 
 /*
- * Start QEMU in the runtime folder, away from our terminal and with stderr in log_dir/qemu.log. A small child
- * of ours stays as its parent and writes how it ended to runtime_dir/exit ("PID status|signal N").
- * Returns the pid of QEMU and when it started, or -1 with errno.
+ * Start QEMU in the runtime folder, away from our terminal and with stderr in log_dir/qemu.log. A
+ * small child of ours stays as its parent and writes how it ended to runtime_dir/exit ("PID
+ * status|signal N"). Returns the pid of QEMU and when it started, or -1 with errno.
  */
 pid_t qemu_start(char *const *args, const char *runtime_dir, const char *log_dir, uint64_t *start);
 
@@ -37,5 +37,7 @@ int qemu_stop(pid_t pid, uint64_t start, uint64_t wait_ns);
 /* /proc/PID/stat field 22; false when there is no such process or it is a zombie. */
 bool process_start(pid_t pid, uint64_t *start);
 
-/* Remove what a set that does not run left: sockets, record, RAM file. Keeps the lock and the logs. */
+/*
+ * Remove what a set that does not run left: sockets, record, RAM file. Keeps the lock and the logs.
+ */
 void machine_clean(const char *runtime_dir, const char *ram_file);

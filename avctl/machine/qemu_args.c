@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * qemu_args.c - the QEMU command line of a set (DESIGN 4 and 12).
- * Pure: looks at the set and the environment, touches nothing. Never -semihosting: it opens host files to guests.
+ * qemu_args.c - the QEMU command line of a set (DESIGN 4 and 12). Pure: looks at the set and the
+ * environment, touches nothing. Never -semihosting: it opens host files to guests.
  */
 #include "machine/qemu.h"
 
@@ -49,7 +49,8 @@ static char *escape(const char *text)
 	return copy;
 }
 
-static void add_port(struct list *list, const char *device, const char *vm, const char *port, const char *log_dir)
+static void add_port(struct list *list, const char *device, const char *vm, const char *port,
+		     const char *log_dir)
 {
 	char name[128];
 
@@ -59,8 +60,9 @@ static void add_port(struct list *list, const char *device, const char *vm, cons
 		snprintf(name, sizeof(name), "%s", port);
 	add(list, "-chardev");
 	if (log_dir)
-		add(list, "socket,id=port-%s,path=%s,server=on,wait=off,logfile=%s/%s.log,logappend=off", name, name,
-		    log_dir, name);
+		add(list,
+		    "socket,id=port-%s,path=%s,server=on,wait=off,logfile=%s/%s.log,logappend=off",
+		    name, name, log_dir, name);
 	else
 		add(list, "socket,id=port-%s,path=%s,server=on,wait=off", name, name);
 	add(list, "-device");
@@ -98,7 +100,8 @@ static void add_machine(struct list *list, const struct set *set, const struct q
 	add(list, "-m");
 	add(list, "%" PRIu64 "M", set->memory >> 20);
 	add(list, "-object");
-	add(list, "memory-backend-file,id=ram,size=%" PRIu64 ",mem-path=%s,share=on", set->memory, ram);
+	add(list, "memory-backend-file,id=ram,size=%" PRIu64 ",mem-path=%s,share=on", set->memory,
+	    ram);
 	add(list, "-kernel");
 	add(list, "%s", files->hypervisor);
 	add(list, "-nodefaults");
@@ -124,7 +127,7 @@ static void add_machine(struct list *list, const struct set *set, const struct q
 char **qemu_args(const struct set *set, const struct qemu_files *files)
 {
 	const char *qemu = getenv("AVCTL_QEMU");
-	struct list list = { 0 };
+	struct list list = {0};
 	char *logs = escape(files->log_dir);
 
 	add(&list, "%s", qemu && *qemu ? qemu : "qemu-system-aarch64");
@@ -151,7 +154,8 @@ void qemu_args_free(char **args)
 
 void qemu_args_print(char *const *args, void *stream)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%";
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%";
 
 	for (size_t i = 0; args[i]; i++) {
 		const char *arg = args[i];

@@ -5,7 +5,6 @@
  */
 #include "machine/record.h"
 
-
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -28,10 +27,11 @@ static json_t *hex(uint64_t value)
 
 static json_t *vm_json(const struct set_vm *vm)
 {
-	json_t *object = json_pack("{s:s, s:i, s:I, s:b, s:I, s:s?, s:i}", "name", vm->name, "vcpus",
-				   (int)vm->vcpu_count, "keep", (json_int_t)vm->snapshot_keep, "refuse",
-				   vm->snapshot_refuse, "snapshot_memory", (json_int_t)vm->snapshot_memory, "image",
-				   vm->image, "kind", (int)vm->image_kind);
+	json_t *object =
+		json_pack("{s:s, s:i, s:I, s:b, s:I, s:s?, s:i}", "name", vm->name, "vcpus",
+			  (int)vm->vcpu_count, "keep", (json_int_t)vm->snapshot_keep, "refuse",
+			  vm->snapshot_refuse, "snapshot_memory", (json_int_t)vm->snapshot_memory,
+			  "image", vm->image, "kind", (int)vm->image_kind);
 
 	json_object_set_new(object, "ram_base", hex(vm->ram_base));
 	json_object_set_new(object, "ram_size", json_integer((json_int_t)vm->ram_size));
@@ -44,17 +44,20 @@ static json_t *region_json(const struct set_region *region, uint64_t pa)
 	json_t *fields = json_array();
 
 	for (size_t i = 0; i < region->member_count; i++)
-		json_array_append_new(members, json_pack("{s:i, s:b}", "vm", (int)region->members[i].vm, "write",
-							 region->members[i].write));
+		json_array_append_new(members,
+				      json_pack("{s:i, s:b}", "vm", (int)region->members[i].vm,
+						"write", region->members[i].write));
 	for (size_t i = 0; i < region->field_count; i++) {
 		const struct set_field *field = &region->fields[i];
 
-		json_array_append_new(fields, json_pack("{s:s, s:I, s:I, s:i}", "name", field->name, "at",
-							(json_int_t)field->at, "length", (json_int_t)field->length,
-							"type", (int)field->type));
+		json_array_append_new(fields, json_pack("{s:s, s:I, s:I, s:i}", "name", field->name,
+							"at", (json_int_t)field->at, "length",
+							(json_int_t)field->length, "type",
+							(int)field->type));
 	}
-	return json_pack("{s:s, s:o, s:I, s:o, s:o, s:o}", "name", region->name, "address", hex(region->address),
-			 "size", (json_int_t)region->size, "pa", hex(pa), "members", members, "fields", fields);
+	return json_pack("{s:s, s:o, s:I, s:o, s:o, s:o}", "name", region->name, "address",
+			 hex(region->address), "size", (json_int_t)region->size, "pa", hex(pa),
+			 "members", members, "fields", fields);
 }
 
 static json_t *record_json(const struct record *record)
@@ -70,12 +73,14 @@ static json_t *record_json(const struct record *record)
 		json_array_append_new(regions, region_json(&set->regions[i], record->region_pa[i]));
 	for (size_t i = 0; record->argv && record->argv[i]; i++)
 		json_array_append_new(argv, json_string(record->argv[i]));
-	return json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s, s:i, s:I, s:I, s:i, s:s, s:I, s:o, s:o, s:o}", "schema",
-			 "avctl/1", "name", set->name, "path", set->path, "config_hash", record->config_hash,
-			 "log_dir", record->log_dir, "ram_file", record->ram_file, "pid", (int)record->pid,
-			 "pid_start", (json_int_t)record->pid_start, "started", (json_int_t)record->started, "cpus",
-			 (int)set->cpu_count, "cpu_model", set->cpu_model, "memory", (json_int_t)set->memory, "vms",
-			 vms, "regions", regions, "argv", argv);
+	return json_pack(
+		"{s:s, s:s, s:s, s:s?, s:s, s:s, s:i, s:I, s:I, s:i, s:s, s:I, s:o, s:o, s:o}",
+		"schema", "avctl/1", "name", set->name, "path", set->path, "config_hash",
+		record->config_hash, "log_dir", record->log_dir, "ram_file", record->ram_file,
+		"pid", (int)record->pid, "pid_start", (json_int_t)record->pid_start, "started",
+		(json_int_t)record->started, "cpus", (int)set->cpu_count, "cpu_model",
+		set->cpu_model, "memory", (json_int_t)set->memory, "vms", vms, "regions", regions,
+		"argv", argv);
 }
 
 static int write_all(int fd, const char *text)
@@ -172,7 +177,8 @@ static void read_vm(struct set_vm *vm, const json_t *from, bool *bad)
 	vm->ram_size = number(from, "ram_size", INT64_MAX, bad);
 }
 
-static void read_region(struct set *set, struct set_region *region, uint64_t *pa, const json_t *from, bool *bad)
+static void read_region(struct set *set, struct set_region *region, uint64_t *pa,
+			const json_t *from, bool *bad)
 {
 	const json_t *members = json_object_get(from, "members");
 	const json_t *fields = json_object_get(from, "fields");
@@ -200,7 +206,8 @@ static void read_region(struct set *set, struct set_region *region, uint64_t *pa
 		region->fields[i].name = text(field, "name", bad);
 		region->fields[i].at = number(field, "at", region->size, bad);
 		region->fields[i].length = number(field, "length", region->size, bad);
-		region->fields[i].type = (enum set_field_type)number(field, "type", SET_FIELD_BYTES, bad);
+		region->fields[i].type =
+			(enum set_field_type)number(field, "type", SET_FIELD_BYTES, bad);
 	}
 	region->field_count = json_array_size(fields);
 }
@@ -228,7 +235,8 @@ static void read_set(struct record *record, const json_t *from, bool *bad)
 	for (size_t i = 0; i < set->vm_count; i++)
 		read_vm(&set->vms[i], json_array_get(vms, i), bad);
 	for (size_t i = 0; i < set->region_count; i++)
-		read_region(set, &set->regions[i], &record->region_pa[i], json_array_get(regions, i), bad);
+		read_region(set, &set->regions[i], &record->region_pa[i],
+			    json_array_get(regions, i), bad);
 }
 
 /* An `up` that was killed early left no pid in the record, but QEMU's parent wrote it down. */

@@ -11,16 +11,17 @@
 #include "config/set.h"
 
 struct record {
-	struct set *set; /* as it was at `up`; of VMs and regions all but images and initial contents */
+	/* As it was at `up`; of VMs and regions all but images and initial contents. */
+	struct set *set;
 	char *runtime_dir;
 	char *log_dir;
 	char *ram_file;
-	char *config_hash; /* of the YAML file at `up` */
-	pid_t pid;	   /* QEMU; 0 while `up` is still busy */
-	uint64_t pid_start; /* /proc/PID/stat field 22, against pid reuse */
-	uint64_t started;   /* seconds since 1970 */
-	uint64_t *region_pa; /* physical address of each region: offset in the RAM file is that - AV_RAM_PA */
-	char **argv;	     /* QEMU's, NULL-terminated */
+	char *config_hash;   /* of the YAML file at `up` */
+	pid_t pid;           /* QEMU; 0 while `up` is still busy */
+	uint64_t pid_start;  /* /proc/PID/stat field 22, against pid reuse */
+	uint64_t started;    /* seconds since 1970 */
+	uint64_t *region_pa; /* where each region is; in the RAM file at that - AV_RAM_PA */
+	char **argv;         /* QEMU's, NULL-terminated */
 };
 
 /* Write runtime_dir/machine.json, atomically. 0 or -1 with errno. */

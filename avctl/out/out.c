@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * out.c - messages, colours, progress and plain formatting for avctl.
- * Data goes to stdout and nothing else does. Text that guests chose never reaches a terminal unescaped.
+ * Data goes to stdout and nothing else does. Text that guests chose never reaches a terminal
+ * unescaped.
  */
 #include "out/out.h"
 
@@ -41,7 +42,7 @@ const char *out_code_meaning(int code)
 
 bool out_format_parse(const char *text, enum out_format *format)
 {
-	static const char *const names[] = { "table", "json", "jsonl", "name" };
+	static const char *const names[] = {"table", "json", "jsonl", "name"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!strcmp(text, names[i])) {
@@ -101,8 +102,9 @@ int out_error(int code, const char *hint, const char *format, ...)
 	progress_clear();
 
 	if (out_style.format == OUT_JSON || out_style.format == OUT_JSONL) {
-		json_t *error = json_pack("{s:s, s:{s:i, s:s, s:s*}}", "schema", "avctl/1", "error", "code", code,
-					  "message", message, "hint", *plain_hint ? plain_hint : NULL);
+		json_t *error = json_pack("{s:s, s:{s:i, s:s, s:s*}}", "schema", "avctl/1", "error",
+					  "code", code, "message", message, "hint",
+					  *plain_hint ? plain_hint : NULL);
 
 		if (error) {
 			json_dumpf(error, stderr, JSON_COMPACT);
@@ -197,7 +199,7 @@ void out_escaped(void *stream, const char *text, size_t size)
 
 char *out_size(char buffer[32], uint64_t bytes)
 {
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
 	size_t unit = 0;
 	double value = (double)bytes;
 
@@ -227,9 +229,11 @@ char *out_duration(char buffer[32], uint64_t ns)
 	else if (seconds < 3600)
 		snprintf(buffer, 32, "%" PRIu64 "m %" PRIu64 "s", seconds / 60, seconds % 60);
 	else if (seconds < 86400)
-		snprintf(buffer, 32, "%" PRIu64 "h %" PRIu64 "m", seconds / 3600, seconds / 60 % 60);
+		snprintf(buffer, 32, "%" PRIu64 "h %" PRIu64 "m", seconds / 3600,
+			 seconds / 60 % 60);
 	else
-		snprintf(buffer, 32, "%" PRIu64 "d %" PRIu64 "h", seconds / 86400, seconds / 3600 % 24);
+		snprintf(buffer, 32, "%" PRIu64 "d %" PRIu64 "h", seconds / 86400,
+			 seconds / 3600 % 24);
 	return buffer;
 }
 

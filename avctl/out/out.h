@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * out.h - everything avctl says: data on stdout, errors with hints and progress on stderr, exit codes.
+ * out.h - everything avctl says: data on stdout, errors with hints and progress on stderr, exit
+ * codes.
  */
 #pragma once
 #include <stdbool.h>
@@ -46,21 +47,29 @@ bool out_format_parse(const char *text, enum out_format *format);
 bool out_colored(int fd);
 
 /*
- * Say "avctl: error: ..." and "hint: ..." (when not NULL and not empty) on stderr, as one JSON object with
- * -o json. Returns code. Control characters in the text are shown as ?.
+ * Say "avctl: error: ..." and "hint: ..." (when not NULL and not empty) on stderr, as one JSON
+ * object with -o json. Returns code. Control characters in the text are shown as ?.
  */
-int out_error(int code, const char *hint, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int out_error(int code, const char *hint, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* "avctl: note: ..." on stderr, unless --quiet. */
 void out_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* A step of long work: on a terminal one line that is rewritten, else one line for each step. NULL ends it. */
+/*
+ * A step of long work: on a terminal one line that is rewritten, else one line for each step. NULL
+ * ends it.
+ */
 void out_progress(const char *format, ...);
 
 /* snprintf that returns its buffer. */
-char *out_text(char *buffer, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+char *out_text(char *buffer, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
-/* Print a JSON document, "schema": "avctl/1" put in front; -o jsonl gives one line. Takes over document. */
+/*
+ * Print a JSON document, "schema": "avctl/1" put in front; -o jsonl gives one line. Takes over
+ * document.
+ */
 void out_json(json_t *document);
 
 /* Print text that a guest may have chosen: control characters as \xHH. */

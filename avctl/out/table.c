@@ -46,7 +46,8 @@ void table_row(struct table *table)
 {
 	if (table->row_count == table->row_capacity) {
 		size_t capacity = table->row_capacity ? table->row_capacity * 2 : 16;
-		char **cells = reallocarray(table->cells, capacity * table->column_count, sizeof(*cells));
+		char **cells =
+			reallocarray(table->cells, capacity * table->column_count, sizeof(*cells));
 
 		if (!cells)
 			abort();
@@ -103,7 +104,8 @@ void table_set_at(struct table *table, size_t row, size_t column, uint64_t value
 
 void table_truncate(struct table *table, size_t rows)
 {
-	for (size_t i = rows * table->column_count; i < table->row_count * table->column_count; i++) {
+	for (size_t i = rows * table->column_count; i < table->row_count * table->column_count;
+	     i++) {
 		free(table->cells[i]);
 		table->cells[i] = NULL;
 	}
@@ -209,7 +211,8 @@ json_t *table_row_json(const struct table *table, size_t row)
 		const struct column *column = &table->columns[i];
 
 		if (column->json)
-			json_object_set_new(object, column->json, cell_json(column->kind, table_get(table, row, i)));
+			json_object_set_new(object, column->json,
+					    cell_json(column->kind, table_get(table, row, i)));
 	}
 	return object;
 }
@@ -229,7 +232,8 @@ static void print_table(const struct table *table)
 		bool right = kind == COLUMN_NUMBER || kind == COLUMN_SIZE || kind == COLUMN_FRAMES;
 
 		if (table->columns[i].title)
-			scols_table_new_column(scols, table->columns[i].title, 0, right ? SCOLS_FL_RIGHT : 0);
+			scols_table_new_column(scols, table->columns[i].title, 0,
+					       right ? SCOLS_FL_RIGHT : 0);
 	}
 	for (size_t row = 0; row < table->row_count; row++) {
 		struct libscols_line *line = scols_table_new_line(scols, NULL);
@@ -239,7 +243,8 @@ static void print_table(const struct table *table)
 			if (!table->columns[i].title)
 				continue;
 			scols_line_set_data(line, shown++,
-					    cell_text(table->columns[i].kind, table_get(table, row, i), buffer));
+					    cell_text(table->columns[i].kind,
+						      table_get(table, row, i), buffer));
 		}
 		if (color) {
 			for (size_t i = 0; i < table->column_count; i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * table.h - rows that are printed as a table, JSON, JSON lines or names, from one description of the columns.
+ * table.h - rows that are printed as a table, JSON, JSON lines or names, from one description of
+ * the columns.
  */
 #pragma once
 #include <stdbool.h>
@@ -10,25 +11,27 @@
 
 enum column_kind {
 	COLUMN_TEXT,
-	COLUMN_NUMBER,	/* a decimal count */
+	COLUMN_NUMBER,  /* a decimal count */
 	COLUMN_ADDRESS, /* JSON: "0x..." */
-	COLUMN_SIZE,	/* bytes; the table says MiB */
-	COLUMN_FRAMES,	/* a count of 4 KiB frames; JSON: the count, the table says MiB */
-	COLUMN_NS,	/* nanoseconds; JSON: milliseconds, the table says 3m 20s */
-	COLUMN_TIME,	/* nanoseconds since 1970; JSON: RFC 3339, the table: 3m ago */
-	COLUMN_BOOL,	/* "0" or "1" */
+	COLUMN_SIZE,    /* bytes; the table says MiB */
+	COLUMN_FRAMES,  /* a count of 4 KiB frames; JSON: the count, the table says MiB */
+	COLUMN_NS,      /* nanoseconds; JSON: milliseconds, the table says 3m 20s */
+	COLUMN_TIME,    /* nanoseconds since 1970; JSON: RFC 3339, the table: 3m ago */
+	COLUMN_BOOL,    /* "0" or "1" */
 };
 
 struct column {
 	const char *title; /* NULL: not in the table, only in JSON */
 	const char *json;  /* NULL: not in JSON, only in the table */
 	enum column_kind kind;
-	const char *source; /* key of the agent's row it comes from, see table_set_source(); may be NULL */
+	const char *source; /* key of the agent's row that it comes from; may be NULL */
 };
 
 struct table;
 
-/* columns must outlive the table; the first one is what -o name prints. NULL when memory is gone. */
+/*
+ * columns must outlive the table; the first one is what -o name prints. NULL when memory is gone.
+ */
 struct table *table_new(const struct column *columns, size_t count);
 void table_free(struct table *table);
 
@@ -54,8 +57,8 @@ const char *table_get(const struct table *table, size_t row, size_t column);
 json_t *table_row_json(const struct table *table, size_t row);
 
 /*
- * Print in the format of out_style: JSON is document (taken over, may be NULL) with the rows as the array
- * called list; JSON lines is a line for each row.
+ * Print in the format of out_style: JSON is document (taken over, may be NULL) with the rows as the
+ * array called list; JSON lines is a line for each row.
  */
 void table_print(const struct table *table, json_t *document, const char *list);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_client.c - avctl's end of the line protocol against agents that misbehave, each a short script of what to
- * answer. The agent runs in a thread behind a real UNIX socket.
+ * test_client.c - avctl's end of the line protocol against agents that misbehave, each a short
+ * script of what to answer. The agent runs in a thread behind a real UNIX socket.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,8 +21,9 @@
 #define SECOND 1000000000u
 
 /*
- * What the agent does on one connection: text is sent when it opens, then for each request the next answer, in
- * which % stands for the request's id. NULL as an answer: close the connection. "" = say nothing.
+ * What the agent does on one connection: text is sent when it opens, then for each request the next
+ * answer, in which % stands for the request's id. NULL as an answer: close the connection. "" = say
+ * nothing.
  */
 struct connection {
 	const char *hello;
@@ -103,7 +104,7 @@ static void finish(void)
 
 static int make_socket(void **state)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
 	(void)state;
 	snprintf(folder, sizeof(folder), "/tmp/avctl-test-XXXXXX");
@@ -157,9 +158,10 @@ static void restart_rows(void *to)
 }
 
 /* One request "take vm=vm1 request=0x1" with rows counted. */
-static enum agent_status call(struct agent *agent, bool once, struct rows *rows, struct agent_reply *reply)
+static enum agent_status call(struct agent *agent, bool once, struct rows *rows,
+			      struct agent_reply *reply)
 {
-	struct agent_sink sink = { .row = take_row, .restart = restart_rows, .to = rows };
+	struct agent_sink sink = {.row = take_row, .restart = restart_rows, .to = rows};
 	struct agent_request request;
 
 	memset(rows, 0, sizeof(*rows));
@@ -173,7 +175,7 @@ static enum agent_status call(struct agent *agent, bool once, struct rows *rows,
 static void an_answer_comes_with_its_rows(void **state)
 {
 	static const struct connection connections[] = {
-		{ HELLO, { "% row name=a\n% row name=\"b c\"\n% ok id=7\n" } },
+		{HELLO, {"% row name=a\n% row name=\"b c\"\n% ok id=7\n"}},
 	};
 	struct agent *agent;
 	struct agent_reply reply;
@@ -196,7 +198,7 @@ static void an_answer_comes_with_its_rows(void **state)
 static void an_error_is_told_with_its_code(void **state)
 {
 	static const struct connection connections[] = {
-		{ HELLO, { "% err code=NOT_FOUND msg=\"no \\\"VM\\\"\"\n" } },
+		{HELLO, {"% err code=NOT_FOUND msg=\"no \\\"VM\\\"\"\n"}},
 	};
 	struct agent *agent;
 	struct agent_reply reply;
@@ -215,8 +217,8 @@ static void an_error_is_told_with_its_code(void **state)
 static void lines_of_others_and_garbage_are_skipped(void **state)
 {
 	static const struct connection connections[] = {
-		{ "half a li\n" HELLO "0 err code=TOO_LONG\n",
-		  { "1234 row name=x\n1234 ok id=1\n\n\x01\x02 binary\n% row name=y\n% ok id=2\n" } },
+		{"half a li\n" HELLO "0 err code=TOO_LONG\n",
+		 {"1234 row name=x\n1234 ok id=1\n\n\x01\x02 binary\n% row name=y\n% ok id=2\n"}},
 	};
 	struct agent *agent;
 	struct agent_reply reply;
@@ -234,7 +236,7 @@ static void lines_of_others_and_garbage_are_skipped(void **state)
 
 static void a_malformed_answer_is_no_answer(void **state)
 {
-	static const struct connection connections[] = { { HELLO, { "% ok id=\"7\n" } } };
+	static const struct connection connections[] = {{HELLO, {"% ok id=\"7\n"}}};
 	struct agent *agent;
 	struct agent_reply reply;
 	struct rows rows;
@@ -250,9 +252,9 @@ static void a_malformed_answer_is_no_answer(void **state)
 static void a_broken_connection_is_made_again(void **state)
 {
 	static const struct connection connections[] = {
-		{ HELLO, { NULL } },
-		{ HELLO, { "% row name=a\n", NULL } },
-		{ HELLO, { "% row name=b\n% ok id=3\n" } },
+		{HELLO, {NULL}},
+		{HELLO, {"% row name=a\n", NULL}},
+		{HELLO, {"% row name=b\n% ok id=3\n"}},
 	};
 	struct agent *agent;
 	struct agent_reply reply;
@@ -274,8 +276,8 @@ static void a_broken_connection_is_made_again(void **state)
 static void a_restarted_agent_is_asked_again(void **state)
 {
 	static const struct connection connections[] = {
-		{ HELLO, { "0 hello proto=1 boots=2\n" } },
-		{ "0 hello proto=1 boots=2\n", { "% ok id=4\n" } },
+		{HELLO, {"0 hello proto=1 boots=2\n"}},
+		{"0 hello proto=1 boots=2\n", {"% ok id=4\n"}},
 	};
 	struct agent *agent;
 	struct agent_reply reply;
@@ -295,7 +297,7 @@ static void a_restarted_agent_is_asked_again(void **state)
 
 static void what_must_not_be_repeated_is_not(void **state)
 {
-	static const struct connection connections[] = { { HELLO, { NULL } } };
+	static const struct connection connections[] = {{HELLO, {NULL}}};
 	struct agent *agent;
 	struct agent_reply reply;
 	struct rows rows;
@@ -311,7 +313,7 @@ static void what_must_not_be_repeated_is_not(void **state)
 
 static void silence_ends_at_the_deadline(void **state)
 {
-	static const struct connection connections[] = { { "", { "" } } };
+	static const struct connection connections[] = {{"", {""}}};
 	struct agent *agent;
 	struct agent_reply reply;
 	struct rows rows;
@@ -339,7 +341,7 @@ static void nobody_there_is_told_at_once(void **state)
 
 static void a_request_that_is_too_long_is_refused_here(void **state)
 {
-	static const struct connection connections[] = { { HELLO, { "" } } };
+	static const struct connection connections[] = {{HELLO, {""}}};
 	struct agent_request request;
 	struct agent_reply reply;
 	struct agent *agent;

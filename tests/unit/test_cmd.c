@@ -82,7 +82,7 @@ static void each_verb_and_alias_is_found_by_its_words(void **state)
 	for (size_t i = 0; i < command_count; i++) {
 		for (int alias = 0; alias < 2; alias++) {
 			const char *name = alias ? command_table[i].alias : command_table[i].name;
-			char copy[64], *words[3] = { copy, NULL, (char *)"vm1" };
+			char copy[64], *words[3] = {copy, NULL, (char *)"vm1"};
 			bool group;
 			int used;
 
@@ -163,7 +163,7 @@ static void options_stand_before_and_behind_the_verb(void **state)
 	assert_int_equal(run("-q version -o name"), RC_OK);
 	assert_int_equal(run("--quiet --output=json version"), RC_OK);
 	assert_int_equal(run("version --quiet"), RC_OK);
-	out_style = (struct out_style){ 0 };
+	out_style = (struct out_style){0};
 }
 
 static void durations_are_read_strictly(void **state)
@@ -171,9 +171,14 @@ static void durations_are_read_strictly(void **state)
 	static const struct {
 		const char *text;
 		uint64_t ns;
-	} good[] = { { "2", 2000000000 },      { "500ms", 500000000 }, { "1.5s", 1500000000 }, { "2m", 120000000000 },
-		     { "1h", 3600000000000 }, { "10us", 10000 },      { "0", 0 } };
-	static const char *const bad[] = { "", "s", "-1", "1x", "1 s", "1e400s", "nan", "+1", "ms" };
+	} good[] = {{"2", 2000000000},
+		    {"500ms", 500000000},
+		    {"1.5s", 1500000000},
+		    {"2m", 120000000000},
+		    {"1h", 3600000000000},
+		    {"10us", 10000},
+		    {"0", 0}};
+	static const char *const bad[] = {"", "s", "-1", "1x", "1 s", "1e400s", "nan", "+1", "ms"};
 	uint64_t ns;
 
 	(void)state;
@@ -214,7 +219,7 @@ static void batch_lines_split_as_in_a_shell(void **state)
 
 static void near_names_are_offered_and_far_ones_are_not(void **state)
 {
-	static const char *const names[] = { "vm1", "vm2", "database", "snapshot list" };
+	static const char *const names[] = {"vm1", "vm2", "database", "snapshot list"};
 
 	(void)state;
 	assert_string_equal(out_nearest("vm3", names, 4), "vm1");
@@ -242,11 +247,11 @@ static void sizes_and_times_read_well(void **state)
 static void a_row_becomes_json_with_numbers_addresses_and_nulls(void **state)
 {
 	static const struct column columns[] = {
-		{ "NAME", "name", COLUMN_TEXT, NULL },	{ "AT", "at", COLUMN_ADDRESS, NULL },
-		{ "N", "n", COLUMN_NUMBER, NULL },	{ "T", "t_ms", COLUMN_NS, NULL },
-		{ "B", "b", COLUMN_BOOL, NULL },	{ "W", "when", COLUMN_TIME, NULL },
-		{ "X", "x", COLUMN_TEXT, NULL },	{ "S", NULL, COLUMN_TEXT, NULL },
-		{ "ID", "id", COLUMN_NUMBER, NULL },
+		{"NAME", "name", COLUMN_TEXT, NULL}, {"AT", "at", COLUMN_ADDRESS, NULL},
+		{"N", "n", COLUMN_NUMBER, NULL},     {"T", "t_ms", COLUMN_NS, NULL},
+		{"B", "b", COLUMN_BOOL, NULL},       {"W", "when", COLUMN_TIME, NULL},
+		{"X", "x", COLUMN_TEXT, NULL},       {"S", NULL, COLUMN_TEXT, NULL},
+		{"ID", "id", COLUMN_NUMBER, NULL},
 	};
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	json_t *json;
@@ -263,8 +268,9 @@ static void a_row_becomes_json_with_numbers_addresses_and_nulls(void **state)
 	table_set(table, 8, "undo");
 	json = table_row_json(table, 0);
 	text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(6));
-	assert_string_equal(text, "{\"name\":\"?\",\"at\":\"0xff00000000\",\"n\":12,\"t_ms\":1.5,\"b\":true,"
-				  "\"when\":\"2020-09-13T12:26:40.123Z\",\"x\":null,\"id\":\"undo\"}");
+	assert_string_equal(
+		text, "{\"name\":\"?\",\"at\":\"0xff00000000\",\"n\":12,\"t_ms\":1.5,\"b\":true,"
+		      "\"when\":\"2020-09-13T12:26:40.123Z\",\"x\":null,\"id\":\"undo\"}");
 	free(text);
 	json_decref(json);
 	table_free(table);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_record.c - the record of a running set, QEMU's command line, and QEMU as a process (played by sh).
+ * test_record.c - the record of a running set, QEMU's command line, and QEMU as a process (played
+ * by sh).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,28 +23,53 @@
 
 static char folder[PATH_MAX];
 
-static struct set_field fields[] = { { .name = (char *)"message", .at = 0, .length = 64, .type = SET_FIELD_STRING } };
-static struct set_member members[] = { { .vm = 0, .write = false }, { .vm = 1, .write = true } };
+static struct set_field fields[] = {
+	{.name = (char *)"message", .at = 0, .length = 64, .type = SET_FIELD_STRING}};
+static struct set_member members[] = {{.vm = 0, .write = false}, {.vm = 1, .write = true}};
 static struct set_region regions[] = {
-	{ .name = (char *)"board", .address = 0x70000000, .size = 65536, .members = members, .member_count = 2,
-	  .fields = fields, .field_count = 1 },
+	{.name = (char *)"board",
+	 .address = 0x70000000,
+	 .size = 65536,
+	 .members = members,
+	 .member_count = 2,
+	 .fields = fields,
+	 .field_count = 1},
 };
 static struct set_vm vms[] = {
-	{ .name = (char *)"vm1", .image = (char *)"/img", .ram_base = 0x40000000, .ram_size = 128 << 20,
-	  .vcpu_count = 1, .snapshot_keep = 8 },
-	{ .name = (char *)"vm2", .image = (char *)"/img2", .ram_base = 0x40000000, .ram_size = 64 << 20,
-	  .vcpu_count = 1 },
+	{.name = (char *)"vm1",
+	 .image = (char *)"/img",
+	 .ram_base = 0x40000000,
+	 .ram_size = 128 << 20,
+	 .vcpu_count = 1,
+	 .snapshot_keep = 8},
+	{.name = (char *)"vm2",
+	 .image = (char *)"/img2",
+	 .ram_base = 0x40000000,
+	 .ram_size = 64 << 20,
+	 .vcpu_count = 1},
 };
 static struct set set = {
-	.name = (char *)"duo", .path = (char *)"/x/duo.yaml", .cpu_count = 2, .cpu_model = (char *)"cortex-a57",
-	.memory = UINT64_C(1) << 30, .vms = vms, .vm_count = 2, .regions = regions, .region_count = 1,
+	.name = (char *)"duo",
+	.path = (char *)"/x/duo.yaml",
+	.cpu_count = 2,
+	.cpu_model = (char *)"cortex-a57",
+	.memory = UINT64_C(1) << 30,
+	.vms = vms,
+	.vm_count = 2,
+	.regions = regions,
+	.region_count = 1,
 };
-static uint64_t region_pa[] = { 0x41234000 };
+static uint64_t region_pa[] = {0x41234000};
 
 static struct record sample(void)
 {
-	return (struct record){ .set = &set, .runtime_dir = folder, .log_dir = folder, .ram_file = (char *)"/ram",
-				.config_hash = (char *)"abc", .region_pa = region_pa, .started = 1700000000 };
+	return (struct record){.set = &set,
+			       .runtime_dir = folder,
+			       .log_dir = folder,
+			       .ram_file = (char *)"/ram",
+			       .config_hash = (char *)"abc",
+			       .region_pa = region_pa,
+			       .started = 1700000000};
 }
 
 static int make_folder(void **state)
@@ -135,7 +161,7 @@ static bool has(char *const *args, const char *wanted)
 
 static void qemu_gets_one_port_for_each_purpose(void **state)
 {
-	struct qemu_files files = { "/lib/hypervisor.elf", "/ram,1", "/logs" };
+	struct qemu_files files = {"/lib/hypervisor.elf", "/ram,1", "/logs"};
 	char **args;
 
 	(void)state;
@@ -147,8 +173,10 @@ static void qemu_gets_one_port_for_each_purpose(void **state)
 	assert_true(has(args, "virtconsole,chardev=port-vm1.console,name=vm1.console"));
 	assert_true(has(args, "virtconsole,chardev=port-vm2.hvc0,name=vm2.hvc0"));
 	assert_true(has(args, "virtserialport,chardev=port-vm2.agent,name=vm2.agent"));
-	assert_true(has(args, "memory-backend-file,id=ram,size=1073741824,mem-path=/ram,,1,share=on"));
-	assert_true(has(args, "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"));
+	assert_true(
+		has(args, "memory-backend-file,id=ram,size=1073741824,mem-path=/ram,,1,share=on"));
+	assert_true(has(args,
+			"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"));
 	assert_true(has(args, "-icount"));
 	assert_true(has(args, "tcg,thread=single"));
 	for (size_t i = 0; args[i]; i++)
@@ -167,21 +195,22 @@ static void wait_for_file(const char *name)
 
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	for (int i = 0; i < 1000 && access(path, F_OK) < 0; i++)
-		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
 	/* Made and written are two things. */
 	for (int i = 0; i < 1000; i++) {
 		struct stat info;
 
 		if (stat(path, &info) == 0 && info.st_size)
 			return;
-		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
 	}
 	fail_msg("no file %s", name);
 }
 
 static void the_end_of_a_machine_is_written_down(void **state)
 {
-	char *const args[] = { (char *)"/bin/sh", (char *)"-c", (char *)"echo oops >&2; exit 7", NULL };
+	char *const args[] = {(char *)"/bin/sh", (char *)"-c", (char *)"echo oops >&2; exit 7",
+			      NULL};
 	struct record record = sample();
 	char how[128];
 
@@ -199,8 +228,9 @@ static void the_end_of_a_machine_is_written_down(void **state)
 
 static void a_machine_that_does_not_listen_is_killed(void **state)
 {
-	char *const args[] = { (char *)"/bin/sh", (char *)"-c", (char *)"trap '' TERM; echo >ready; while :; do sleep 0.05; done",
-			       NULL };
+	char *const args[] = {(char *)"/bin/sh", (char *)"-c",
+			      (char *)"trap '' TERM; echo >ready; while :; do sleep 0.05; done",
+			      NULL};
 	struct record record = sample();
 	char how[128];
 
@@ -216,12 +246,13 @@ static void a_machine_that_does_not_listen_is_killed(void **state)
 	assert_int_equal(qemu_stop(record.pid, record.pid_start, 200000000), 0);
 	assert_false(record_alive(&record));
 	wait_for_file("exit");
-	assert_string_equal(record_last_exit(&record, how, sizeof(how)), "killed by signal 9 (Killed)");
+	assert_string_equal(record_last_exit(&record, how, sizeof(how)),
+			    "killed by signal 9 (Killed)");
 }
 
 static void a_program_that_is_not_there_is_an_error(void **state)
 {
-	char *const args[] = { (char *)"/nonexistent/qemu", NULL };
+	char *const args[] = {(char *)"/nonexistent/qemu", NULL};
 	uint64_t start;
 
 	(void)state;
