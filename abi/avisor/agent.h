@@ -55,7 +55,7 @@
  * log since=N                          row: at=N data="..." (at most 1 KiB of log a row, 8 rows) ; ok next=N lost=N
  * drain vm=                            ok  (reaper of that VM run dry)
  * audit vm=                            ok frames= | err code=INTEGRITY
- * hook name=crash                      debug builds: ok, then the agent crashes at the next command
+ * hook name=crash|hang                 debug builds: ok, then the agent crashes at the next command, or spins for ever
  *
  * Verbs of any agent: hello, ping.
  */

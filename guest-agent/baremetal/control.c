@@ -22,10 +22,18 @@ static void crash(void *context)
 	__asm__ volatile("br %0" : : "r"(0x0000badbad000000ul) : "memory");
 }
 
+/* The test hook: what only the watchdog can end. */
+static void hang(void *context)
+{
+	(void)context;
+	for (;;)
+		__asm__ volatile("" ::: "memory");
+}
+
 void guest_main(uint64_t dtb)
 {
 	(void)dtb;
 	guest_panic_hook = crashed;
 	interrupts_init();
-	serve_control(crash);
+	serve_control(crash, hang);
 }

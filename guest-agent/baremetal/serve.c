@@ -95,9 +95,10 @@ bool serve_start(void)
 	return start(false);
 }
 
-void serve_control(void (*crash)(void *context))
+void serve_control(void (*crash)(void *context), void (*hang)(void *context))
 {
 	operations.crash = crash;
+	operations.hang = hang;
 	interrupts_mask();
 	if (!start(true))
 		guest_panic("no virtio console");

@@ -10,5 +10,5 @@
  */
 bool serve_start(void);
 
-/* The control VM: all verbs; never returns; sleeps when idle. crash is what the test hook does. */
-_Noreturn void serve_control(void (*crash)(void *context));
+/* The control VM: all verbs; never returns; sleeps when idle. crash and hang are what the test hooks do. */
+_Noreturn void serve_control(void (*crash)(void *context), void (*hang)(void *context));

@@ -268,16 +268,21 @@ static int64_t service_hello(struct service *service)
 static int64_t service_hook(struct service *service)
 {
 	const char *name = line_text(&service->line, "name");
+	void (*hook)(void *context);
 	int64_t status;
 
-	if (!name || !line_same(name, "crash"))
-		return service_refuse(service, "name= must be crash");
-	if (!service->ops->crash)
+	if (name && line_same(name, "crash"))
+		hook = service->ops->crash;
+	else if (name && line_same(name, "hang"))
+		hook = service->ops->hang;
+	else
+		return service_refuse(service, "name= must be crash or hang");
+	if (!hook)
 		return AV_E_NOT_SUPPORTED;
 	status = service_call(service, AV_HVC_TEST_HOOK, AV_HOOK_AGENT_CRASH, 0, 0, 0, 0).status;
 	if (status != AV_OK)
 		return status;
-	service->crash_armed = true;
+	service->hook_armed = hook;
 	return service_ok(service);
 }
 
@@ -310,8 +315,8 @@ static void answer(struct service *service)
 {
 	int64_t status;
 
-	if (service->crash_armed)
-		service->ops->crash(service->context);
+	if (service->hook_armed)
+		service->hook_armed(service->context);
 	for (size_t i = 0; i < VERB_COUNT; i++) {
 		if (!service->privileged && !verbs[i].everywhere)
 			continue;

@@ -29,6 +29,7 @@ struct service_ops {
 	void (*write)(void *context, const char *data, size_t size); /* one whole line */
 	void (*flush)(void *context); /* all lines of a reply are written; may be NULL */
 	void (*crash)(void *context); /* the test hook: crash in earnest; may be NULL */
+	void (*hang)(void *context);  /* the test hook: never wait again; may be NULL */
 };
 
 struct service {
@@ -39,7 +40,7 @@ struct service {
 	void *buffer;        /* SERVICE_BUFFER_SIZE bytes that hypercalls fill, 8-byte aligned */
 	uint64_t buffer_ipa; /* its address for the hypervisor */
 
-	bool crash_armed;
+	void (*hook_armed)(void *context); /* strikes at the next command */
 	bool facts_known; /* what follows never changes while the hypervisor runs */
 	uint64_t boots;
 	uint64_t features;

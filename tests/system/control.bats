@@ -150,6 +150,22 @@ still_spinning() {
 	still_spinning
 }
 
+@test "an agent that never waits again is ended by the watchdog within 2 s, and the next command works" {
+	[ "$(avctl status -o json | json 'd["debug"]')" = True ] || skip "no debug build"
+	restarts=$(field control_restarts)
+	before=$(avctl snapshot list here -o name | wc -l)
+	agent "hook name=hang"
+	started=${EPOCHREALTIME/[.,]/}
+	avctl -q snapshot take here --timeout 20s
+	took=$(((${EPOCHREALTIME/[.,]/} - started) / 1000))
+	[ $took -ge 1000 ] && [ $took -le 4000 ] || fails "took $took ms"
+	expect_equal "$(field control_restarts)" $((restarts + 1))
+	expect_equal "$(avctl snapshot list here -o name | wc -l)" $((before + 1))
+	run avctl events
+	expect_output 'control-restart.*2 s'
+	still_spinning
+}
+
 @test "the control VM itself cannot be paused, snapshotted or restored" {
 	for line in "pause control" "stop control" "restart control" "snapshot take control" "restore control --boot"; do
 		run avctl $line

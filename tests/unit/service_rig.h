@@ -29,7 +29,7 @@ static struct {
 	unsigned int call_count;
 	char output[1 << 17];
 	size_t output_size;
-	unsigned int flush_count, crash_count;
+	unsigned int flush_count, crash_count, hang_count;
 	struct service_result next; /* of calls without a structure */
 	uint64_t snapshots[8];
 	unsigned int snapshot_count;
@@ -173,7 +173,19 @@ static void crash(void *context)
 	rig.crash_count++;
 }
 
-static const struct service_ops ops = {hypercall, write_line, flush, crash};
+static void hang(void *context)
+{
+	(void)context;
+	rig.hang_count++;
+}
+
+static const struct service_ops ops = {
+	.hypercall = hypercall,
+	.write = write_line,
+	.flush = flush,
+	.crash = crash,
+	.hang = hang,
+};
 
 static void forget(void)
 {

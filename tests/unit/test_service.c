@@ -266,7 +266,7 @@ static void regions_name_their_members(void **state)
 	assert_non_null(strstr(answer, "\n1 ok\n"));
 }
 
-static void the_crash_hook_strikes_at_the_next_command(void **state)
+static void a_hook_strikes_at_the_next_command(void **state)
 {
 	(void)state;
 	assert_non_null(strstr(ask("1 hook name=other\n"), "err code=INVALID"));
@@ -278,6 +278,10 @@ static void the_crash_hook_strikes_at_the_next_command(void **state)
 	assert_int_equal(rig.crash_count, 0);
 	ask("2 ping\n");
 	assert_int_equal(rig.crash_count, 1);
+	assert_string_equal(ask("3 hook name=hang\n"), "3 ok\n");
+	assert_int_equal(rig.hang_count, 0);
+	ask("4 ping\n");
+	assert_int_equal(rig.hang_count, 1);
 }
 
 static void a_plain_agent_knows_hello_and_ping_only(void **state)
@@ -337,7 +341,7 @@ int main(void)
 		cmocka_unit_test_setup(events_come_64_at_a_time_and_a_gap_is_told, set_up),
 		cmocka_unit_test_setup(the_log_comes_in_rows_without_a_hole, set_up),
 		cmocka_unit_test_setup(regions_name_their_members, set_up),
-		cmocka_unit_test_setup(the_crash_hook_strikes_at_the_next_command, set_up),
+		cmocka_unit_test_setup(a_hook_strikes_at_the_next_command, set_up),
 		cmocka_unit_test_setup(a_plain_agent_knows_hello_and_ping_only, set_up),
 		cmocka_unit_test_setup(noise_is_answered_and_never_acted_on, set_up),
 	};
