@@ -113,11 +113,11 @@ units: $(addprefix $(B)/unit/,$(UNITS))
 SYSTEM := $(sort $(wildcard tests/system/*.bats))
 
 check: deps
-	$(Q)$(MAKE) --no-print-directory -j2 all units linux-guest
+	$(Q)$(MAKE) --no-print-directory -j2 all units mkbundle linux-guest
 	$(Q)UNIT_ARGS= bash tests/check.sh $(B) tests/style.sh $(UNITS) $(SYSTEM)
 
 soak: deps
-	$(Q)$(MAKE) --no-print-directory -j2 all units linux-guest
+	$(Q)$(MAKE) --no-print-directory -j2 all units mkbundle linux-guest
 	$(Q)SOAK=1 SUITE_TIMEOUT=7200 UNIT_ARGS= bash tests/check.sh $(B) $(UNITS) $(SYSTEM)
 
 demo: deps

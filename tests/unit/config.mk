@@ -8,7 +8,8 @@ mkbundle: $(B)/mkbundle
 $(B)/mkbundle: tests/system/mkbundle.c $(CONFIG_SRC) $(wildcard avctl/config/*.h avctl/bundle/*.h abi/avisor/*.h) \
 		hypervisor/core/manifest.h
 	@mkdir -p $(@D)
-	gcc $(AVCTL_CFLAGS) -o $@ $(filter %.c,$^) $(CONFIG_LIBS)
+	$(call say,LD,$@)
+	$(Q)gcc $(AVCTL_CFLAGS) -o $@ $(filter %.c,$^) $(CONFIG_LIBS)
 
 UNITS += config
 UNIT_config_SRC := tests/unit/test_config.c tests/unit/config_files.c $(CONFIG_SRC)

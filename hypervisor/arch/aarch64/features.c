@@ -67,11 +67,11 @@ const char *features_init(void)
 	uint64_t isar1 = sysreg_read(id_aa64isar1_el1);
 
 	if (!((pfr0 >> 24) & 0xf))
-		return "no GICv3 CPU interface (-M gic-version=3)";
+		return "a GICv3 CPU interface (-M gic-version=3)";
 	if (((mmfr0 >> 28) & 0xf) == 0xf)
-		return "no 4 KiB granule";
+		return "the 4 KiB granule";
 	if ((mmfr0 & 0xf) < 1)
-		return "physical addresses of fewer than 36 bits";
+		return "physical addresses of 36 bits";
 	id_init();
 	features.pauth = (isar1 & (FIELD(4) | FIELD(8) | FIELD(24) | FIELD(28))) != 0;
 	features.hcr = HCR_RW | HCR_VM | HCR_SWIO | HCR_IMO | HCR_FMO | HCR_AMO | HCR_FB | HCR_BSU_IS |
