@@ -43,3 +43,6 @@ fuzz-yaml fuzz-manifest fuzz-image: fuzz-%: $(B)/fuzz/%
 $(B)/fuzz/%: tests/fuzz/fuzz_%.c $(CONFIG_SRC) tests/unit/config_files.c $(wildcard tests/unit/*.h)
 	@mkdir -p $(@D)
 	clang $(FUZZ_CFLAGS) -o $@ $< $(FUZZ_$*_SRC) $(CONFIG_LIBS)
+
+UNITS += value
+UNIT_value_SRC := tests/unit/test_value.c avctl/config/value.c

@@ -12,7 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 #include "config/config.h"
-#include "config/value.h"
 #include "config_files.h"
 
 #define CORPUS "tests/unit/yaml"
@@ -422,36 +421,6 @@ static void a_region_without_address_goes_above_its_members(void **state)
 	set_errors_free(&errors);
 }
 
-static void values_are_read_whole_or_not_at_all(void **state)
-{
-	uint64_t value = 7;
-	char text[VALUE_SIZE_TEXT];
-
-	(void)state;
-	assert_null(value_size("0", &value));
-	assert_int_equal(value, 0);
-	assert_null(value_size("18446744073709551615", &value));
-	assert_true(value == UINT64_MAX);
-	assert_null(value_size("0XfF", &value));
-	assert_int_equal(value, 255);
-	assert_null(value_size("3K", &value));
-	assert_int_equal(value, 3072);
-	assert_null(value_size("16777215GiB", &value));
-	assert_non_null(value_size("17179869184GiB", &value));
-	assert_non_null(value_size("18446744073709551616", &value));
-	assert_non_null(value_number("5K", &value));
-	assert_non_null(value_number(" 5", &value));
-	assert_non_null(value_number("+5", &value));
-	assert_non_null(value_number("00", &value));
-	assert_null(value_duration("250us", &value));
-	assert_int_equal(value, 250000);
-	assert_non_null(value_duration("18446744073709551615s", &value));
-	assert_string_equal(value_size_text(0, text), "0");
-	assert_string_equal(value_size_text(1536, text), "1536");
-	assert_string_equal(value_size_text(65536, text), "64KiB");
-	assert_string_equal(value_size_text(UINT64_C(4) << 40, text), "4096GiB");
-}
-
 /* NAME of the repository's configs must be free of all mistakes but images that are not built yet. */
 static void the_sets_that_come_with_avisor_are_right(void **state)
 {
@@ -512,7 +481,6 @@ int main(void)
 		cmocka_unit_test(too_many_vms_and_regions_are_refused),
 		cmocka_unit_test(an_endless_list_of_mistakes_ends),
 		cmocka_unit_test(a_region_without_address_goes_above_its_members),
-		cmocka_unit_test(values_are_read_whole_or_not_at_all),
 		cmocka_unit_test(the_sets_that_come_with_avisor_are_right),
 	};
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 UNITS += tui
 UNIT_tui_SRC := tests/unit/test_tui.c avctl/tui/shm_view.c avctl/tui/shm_model.c avctl/tui/shm_layout.c \
 		avctl/tui/shm_field.c avctl/tui/shm_expr.c avctl/tui/shm_text.c
