@@ -172,7 +172,8 @@ static bool take_on(struct cpu *cpu, struct vcpu *vcpu)
 		return false;
 	if (cpu->loaded != vcpu) {
 		unload(cpu);
-		vcpu_load(vcpu);
+		if (!vcpu_load(vcpu))
+			return false;
 	}
 	spin_lock(&cpu->lock);
 	cpu->current = vcpu;

@@ -77,12 +77,19 @@ static void timers_unload(struct vcpu *vcpu)
 	gicv3_ppi_set_active(PLAT_PPI_VIRT_TIMER, false);
 }
 
-void vcpu_load(struct vcpu *vcpu)
+bool vcpu_load(struct vcpu *vcpu)
 {
 	struct cpu *cpu = cpu_this();
 	struct vm *vm = vcpu->vm;
 
 	BUG_ON(cpu->loaded || vcpu->loaded || vcpu->cpu != cpu);
+	/* hold() writes held and then looks at loaded: one of the two sees the other. */
+	__atomic_store_n(&vcpu->loaded, true, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&vm->held, __ATOMIC_SEQ_CST)) {
+		__atomic_store_n(&vcpu->loaded, false, __ATOMIC_RELEASE);
+		sev();
+		return false;
+	}
 	spin_lock(&vm->lock);
 	sysreg_write(vttbr_el2, vmem_vttbr(&vm->mem));
 	sysreg_write(vpidr_el2, sysreg_read(midr_el1));
@@ -94,10 +101,10 @@ void vcpu_load(struct vcpu *vcpu)
 	write_reg(ICH_AP0R0_EL2, vcpu->ap0r);
 	write_reg(ICH_AP1R0_EL2, vcpu->ap1r);
 	cpu->loaded = vcpu;
-	vcpu->loaded = true;
 	vm->gic.dirty |= (uint8_t)(1u << vcpu->index);
 	spin_unlock(&vm->lock);
 	isb();
+	return true;
 }
 
 /* Registers to memory; the PE keeps them. */
@@ -154,6 +161,7 @@ void vcpu_resume(struct vcpu *vcpu)
 
 void vcpu_discard(struct vcpu *vcpu)
 {
+	BUG_ON(cpu_this()->loaded != vcpu);
 	sysreg_write(cntv_ctl_el0, 0);
 	isb();
 	gicv3_ppi_set_active(PLAT_PPI_VIRT_TIMER, false);

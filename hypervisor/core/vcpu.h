@@ -6,8 +6,11 @@
 /* Reset state: EL1h, interrupts masked, MMU off, PC and x0 as given. Power is the caller's. */
 void vcpu_reset(struct vcpu *vcpu, uint64_t pc, uint64_t x0);
 
-/* The context comes into this PE, or leaves it into memory. Only on vcpu->cpu. */
-void vcpu_load(struct vcpu *vcpu);
+/*
+ * The context comes into this PE, or leaves it into memory. Only on vcpu->cpu. False: the VM has been held since the
+ * caller looked, nothing was loaded.
+ */
+bool vcpu_load(struct vcpu *vcpu);
 void vcpu_unload(struct vcpu *vcpu);
 
 /*
