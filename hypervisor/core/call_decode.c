@@ -5,7 +5,7 @@
 enum privilege { SELF, ANY, CALLER, CONTROL, OTHER };
 
 struct entry {
-	uint8_t known;
+	_Alignas(4) uint8_t known;
 	uint8_t arity;
 	uint8_t privilege;
 };
@@ -46,12 +46,11 @@ int call_decode(const uint64_t x[1 + CALL_ARGUMENTS], bool control, uint32_t sel
 		return AV_E_NOT_SUPPORTED;
 	entry = &entries[number];
 #pragma GCC unroll 6
-	for (unsigned i = 0; i < CALL_ARGUMENTS; i++) {
-		out->args[i] = x[1 + i];
+	for (unsigned i = 0; i < CALL_ARGUMENTS; i++)
 		reserved |= i < entry->arity ? 0 : x[1 + i];
-	}
 	if (reserved)
 		return AV_E_INVALID;
+	out->args = &x[1];
 	out->number = number;
 	return find_target(entry->privilege, control, self, vm_count, x[1], &out->target);
 }

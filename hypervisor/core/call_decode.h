@@ -8,7 +8,7 @@
 #define CALL_TARGET_NONE 0xFFFFFFFE
 
 struct call_decoded {
-	uint64_t args[CALL_ARGUMENTS]; /* x1..x6 */
+	const uint64_t *args; /* x1..x6, in the caller's registers */
 	uint32_t number;
 	uint32_t target; /* VM index, CALL_TARGET_NONE when the call has no target */
 };

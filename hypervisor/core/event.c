@@ -21,7 +21,7 @@ void event_add(enum av_event_kind kind, uint32_t vm, uint64_t a, uint64_t b, con
 	event = &ring[next_sequence % EVENT_RING];
 	((uint64_t *)event->text)[0] = ((uint64_t *)event->text)[1] = ((uint64_t *)event->text)[2] = 0;
 	event->sequence = next_sequence++;
-	event->time_ns = time_ns();
+	event->time_ns = counter_now(); /* ticks as long as it is in the ring */
 	event->kind = kind;
 	event->vm = vm;
 	event->a = a;
@@ -43,8 +43,10 @@ unsigned event_read(uint64_t sequence, struct av_event *to, unsigned count, uint
 	*lost = sequence < oldest ? oldest - sequence : 0;
 	if (sequence < oldest)
 		sequence = oldest;
-	for (; done < count && sequence < next_sequence; sequence++)
-		to[done++] = ring[sequence % EVENT_RING];
+	for (; done < count && sequence < next_sequence; sequence++, done++) {
+		to[done] = ring[sequence % EVENT_RING];
+		to[done].time_ns = ticks_to_ns(to[done].time_ns - counter_start);
+	}
 	*next = sequence;
 	spin_unlock(&lock);
 	return done;

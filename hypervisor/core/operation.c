@@ -83,7 +83,7 @@ static void restored(struct vm *vm, uint32_t state)
 static int restore(struct vm *vm, uint64_t id, uint64_t flags, enum av_event_kind event,
 		   struct operation_result *result)
 {
-	struct snapshot_facts present, was;
+	struct snapshot_facts present;
 	struct snapshot_restore plan;
 	uint64_t start = counter_now();
 	uint32_t state;
@@ -101,10 +101,10 @@ static int restore(struct vm *vm, uint64_t id, uint64_t flags, enum av_event_kin
 	if (!error) {
 		result->id = plan.target->id;
 		result->undo_skipped = plan.undo_skipped;
-		snapshot_restore_commit(&vm->mem, &plan, &was);
 		state = flags & AV_RESTORE_PAUSED ? AV_STATE_PAUSED : AV_STATE_RUNNING;
 		if (result->id == AV_SNAPSHOT_UNDO)
-			state = was.state;
+			state = plan.target->state;
+		snapshot_restore_commit(&vm->mem, &plan);
 		restored(vm, state);
 		result->generation = vm->generation;
 		event_add(event, vm->index, result->id, vm->generation, NULL);

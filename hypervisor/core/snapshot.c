@@ -73,14 +73,18 @@ static uint8_t *part_address(const struct vmem *m, const struct snapshot *record
 
 static void load_parts(const struct vmem *m, const struct snapshot *record)
 {
-	for (uint32_t i = 0; i < m->part_count; i++)
-		m->parts[i].load(m->parts[i].ctx, part_address(m, record, i));
+	const struct state_part *part = m->parts, *end = part + m->part_count;
+
+	for (uint32_t i = 0; part < end; part++, i++)
+		part->load(part->ctx, part_address(m, record, i));
 }
 
 void snapshot_seal(struct vmem *m, struct snapshot *record)
 {
-	for (uint32_t i = 0; i < m->part_count; i++)
-		m->parts[i].save(m->parts[i].ctx, part_address(m, record, i));
+	const struct state_part *part = m->parts, *end = part + m->part_count;
+
+	for (uint32_t i = 0; part < end; part++, i++)
+		part->save(part->ctx, part_address(m, record, i));
 	record->parent = m->origin;
 	record->ram_count = m->ram_count;
 	vmem_hand_over(m, record);
@@ -228,8 +232,7 @@ static struct snapshot *keep_present(struct vmem *m, const struct snapshot_resto
 	return former;
 }
 
-void snapshot_restore_commit(struct vmem *m, const struct snapshot_restore *plan,
-			     struct snapshot_facts *was)
+void snapshot_restore_commit(struct vmem *m, const struct snapshot_restore *plan)
 {
 	struct snapshot *target = plan->target;
 	struct snapshot *former = plan->undo ? keep_present(m, plan) : NULL;
@@ -246,13 +249,6 @@ void snapshot_restore_commit(struct vmem *m, const struct snapshot_restore *plan
 	} else {
 		m->base = target;
 		m->origin = target->id;
-	}
-	if (was) {
-		was->request_id = target->request_id;
-		was->taken_ns = target->taken_ns;
-		was->vm_time_ns = target->vm_time_ns;
-		was->state = target->state;
-		__builtin_memcpy(was->name, target->name, AV_NAME_SIZE);
 	}
 	if (former)
 		snapshot_discard(m, former);

@@ -71,11 +71,10 @@ int snapshot_restore_prepare(struct vmem *m, uint64_t id, bool keep_undo,
 			     const struct snapshot_facts *now, struct snapshot_restore *plan);
 /*
  * O(dirty pages) when the target is the base and no undo is kept, O(dirty pages) to seal with undo,
- * else independent of RAM, dirty set and depth. Loads the state parts. *was (may be NULL) gets the
- * facts recorded in the target. [stopped]
+ * else independent of RAM, dirty set and depth. Loads the state parts. plan->target may be gone
+ * afterwards. [stopped]
  */
-void snapshot_restore_commit(struct vmem *m, const struct snapshot_restore *plan,
-			     struct snapshot_facts *was);
+void snapshot_restore_commit(struct vmem *m, const struct snapshot_restore *plan);
 void snapshot_restore_abort(struct vmem *m, const struct snapshot_restore *plan);
 
 /* AV_E_NOT_FOUND, AV_E_PINNED (also boot). Unlinked at once, memory comes back through vmem_reap().

@@ -57,6 +57,8 @@ struct snapshot *snapshot_find(struct vmem *m, uint64_t id)
 {
 	uint32_t position;
 
+	if (m->base && m->base->id == id)
+		return m->base; /* the one most asked for */
 	if (id == AV_SNAPSHOT_BOOT)
 		return m->boot;
 	if (id == AV_SNAPSHOT_UNDO)

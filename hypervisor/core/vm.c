@@ -80,10 +80,29 @@ void vm_crash(struct vcpu *vcpu, const char *reason, uint32_t word)
 	sched_yield();
 }
 
+/* Until the CPUs that were asked have given up the vCPUs of vm. */
+static void wait_for_cpus(const struct vm *vm)
+{
+	const struct cpu *here = cpu_this();
+	uint64_t bound = counter_now() + ns_to_ticks(HOLD_BOUND_NS);
+
+	for (unsigned i = 0; i < vm->vcpu_count; i++) {
+		const struct vcpu *vcpu = &vm->vcpus[i];
+
+		while (vcpu->cpu != here && __atomic_load_n(&vcpu->loaded, __ATOMIC_ACQUIRE)) {
+			if (counter_now() > bound) {
+				log_line("CPU %u does not give up a vCPU of %s", vcpu->cpu->id, vm->name);
+				BUG("a CPU does not answer");
+			}
+			wfe();
+		}
+	}
+}
+
 static void hold(struct vm *vm, bool keep)
 {
 	struct cpu *here = cpu_this();
-	uint64_t bound = 0;
+	bool elsewhere = false;
 
 	BUG_ON(vm->held);
 	__atomic_store_n(&vm->held, true, __ATOMIC_SEQ_CST);
@@ -96,26 +115,14 @@ static void hold(struct vm *vm, bool keep)
 			else
 				vcpu_unload(vcpu);
 		} else if (vcpu->cpu != here) {
+			elsewhere = true;
 			__atomic_store_n(&vcpu->cpu->resched, true, __ATOMIC_SEQ_CST);
 			if (__atomic_load_n(&vcpu->loaded, __ATOMIC_SEQ_CST))
 				gicv3_send_sgi(vcpu->cpu->id, SGI_KICK);
 		}
 	}
-	for (unsigned i = 0; i < vm->vcpu_count; i++) {
-		struct vcpu *vcpu = &vm->vcpus[i];
-
-		while (vcpu->cpu != here && __atomic_load_n(&vcpu->loaded, __ATOMIC_ACQUIRE)) {
-			uint64_t now = counter_now();
-
-			if (!bound)
-				bound = now + ns_to_ticks(HOLD_BOUND_NS);
-			if (now > bound) {
-				log_line("CPU %u does not give up a vCPU of %s", vcpu->cpu->id, vm->name);
-				BUG("a CPU does not answer");
-			}
-			wfe();
-		}
-	}
+	if (elsewhere)
+		wait_for_cpus(vm);
 	if (vm->state == AV_STATE_RUNNING)
 		vm_clock_stop(vm);
 }

@@ -402,12 +402,14 @@ void vconsole_host_open(struct vconsole *c, unsigned port, bool open)
 void vconsole_save(const struct vconsole *c, struct vconsole_state *to)
 {
 	to->virtio = c->virtio.state;
-	memcpy(to->port, c->port, sizeof(to->port));
+	for (unsigned port = 0; port < VCONSOLE_PORT_COUNT; port++)
+		to->port[port] = c->port[port];
 }
 
 void vconsole_load(struct vconsole *c, const struct vconsole_state *from)
 {
-	memcpy(c->port, from->port, sizeof(c->port));
+	for (unsigned port = 0; port < VCONSOLE_PORT_COUNT; port++)
+		c->port[port] = from->port[port];
 	c->work = 0;
 	virtio_mmio_load(&c->virtio, &from->virtio);
 }

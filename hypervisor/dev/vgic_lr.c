@@ -115,6 +115,13 @@ unsigned vgic_fill(struct vgic *v, unsigned cpu, uint64_t lr[], unsigned lr_coun
 	for (unsigned bank = 0; bank < VGIC_BANK_COUNT; bank++)
 		if (busy(&v->dist.bank[bank]))
 			choose_bank(v, cpu, bank + 1, &c);
+	v->dirty = (uint8_t)(v->dirty & ~(1u << cpu));
+	v->kick = (uint8_t)(v->kick & ~(1u << cpu));
+	*hcr = VGIC_HCR_EN;
+	for (unsigned i = c.count; i < lr_count; i++)
+		lr[i] = 0;
+	if (!c.count)
+		return 0;
 	for (unsigned i = 0; i < c.count; i++)
 		pending_kept += !!(c.key[i] & KEY_PENDING);
 	if (c.pending_count && !pending_kept) {
@@ -124,16 +131,10 @@ unsigned vgic_fill(struct vgic *v, unsigned cpu, uint64_t lr[], unsigned lr_coun
 	}
 	for (unsigned i = 0; i < c.count; i++)
 		lr[i] = load_lr(v, cpu, c.key[i] & KEY_INTID, i);
-	for (unsigned i = c.count; i < lr_count; i++)
-		lr[i] = 0;
-
-	*hcr = VGIC_HCR_EN;
 	if (c.pending_count > pending_kept)
 		*hcr |= VGIC_HCR_NPIE;
 	if (c.active_count > c.count - pending_kept)
 		*hcr |= VGIC_HCR_LRENPIE | VGIC_HCR_TDIR;
-	v->dirty = (uint8_t)(v->dirty & ~(1u << cpu));
-	v->kick = (uint8_t)(v->kick & ~(1u << cpu));
 	return c.count;
 }
 

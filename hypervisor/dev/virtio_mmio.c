@@ -282,7 +282,7 @@ void virtio_mmio_load(struct virtio_mmio *m, const struct virtio_state *from)
 	for (unsigned i = 0; i < VIRTIO_QUEUE_MAX; i++) {
 		struct virtqueue_state *q = &m->state.queue[i];
 
-		if (!queue_plausible(q))
+		if (q->ready && !queue_plausible(q))
 			q->ready = 0;
 	}
 	update_line(m);

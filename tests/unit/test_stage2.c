@@ -329,7 +329,7 @@ static void a_restore_under_a_running_guest_is_noticed(void **state)
 	rig_write(vm, 2150, 2);
 	fake_expect_violations(true);
 	assert_int_equal(snapshot_restore_prepare(&vm->m, id, false, NULL, &plan), 0);
-	snapshot_restore_commit(&vm->m, &plan, NULL);
+	snapshot_restore_commit(&vm->m, &plan);
 	fake_check();
 	assert_true(fake_violations() > 0);
 }

@@ -359,7 +359,7 @@ int rig_take(struct rig_vm *vm, bool abort_it, uint64_t *id)
 
 int rig_restore(struct rig_vm *vm, uint64_t id, bool keep_undo)
 {
-	struct snapshot_facts facts = {.state = vm->now.state[0] % 5}, was;
+	struct snapshot_facts facts = {.state = vm->now.state[0] % 5};
 	struct rig_model *present = NULL;
 	struct snapshot_restore plan;
 	int status = snapshot_restore_prepare(&vm->m, id, keep_undo, &facts, &plan);
@@ -375,10 +375,10 @@ int rig_restore(struct rig_vm *vm, uint64_t id, bool keep_undo)
 		present->vm_state = facts.state;
 	}
 	rig_unload(vm);
-	snapshot_restore_commit(&vm->m, &plan, &was);
+	assert_int_equal(plan.target->state, rig_model(vm, id)->vm_state);
+	snapshot_restore_commit(&vm->m, &plan);
 	rig_load(vm);
 	vm->now = *rig_model(vm, id);
-	assert_int_equal(was.state, vm->now.vm_state);
 	check_state(vm);
 	if (keep_undo && !plan.undo_skipped) {
 		vm->undo = *present;

@@ -32,7 +32,8 @@
 	function arch_page_copy
 	save_q
 	add	x2, x0, #4096
-1:	ldp	q0, q1, [x1], #32
+1:	.rept	4
+	ldp	q0, q1, [x1], #32
 	ldp	q2, q3, [x1], #32
 	ldp	q4, q5, [x1], #32
 	ldp	q6, q7, [x1], #32
@@ -40,6 +41,7 @@
 	stp	q2, q3, [x0], #32
 	stp	q4, q5, [x0], #32
 	stp	q6, q7, [x0], #32
+	.endr
 	cmp	x0, x2
 	b.ne	1b
 	restore_q
