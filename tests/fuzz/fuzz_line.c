@@ -20,16 +20,19 @@ static void build_again(const struct line *line)
 
 	line_begin(&out, buffer, sizeof(buffer), line->id, line->verb);
 	for (size_t i = 0; i < line->field_count; i++)
-		line_add_bytes(&out, line->fields[i].key, line->fields[i].value, line->fields[i].length);
+		line_add_bytes(&out, line->fields[i].key, line->fields[i].value,
+			       line->fields[i].length);
 	length = line_end(&out);
 	if (length == 0)
 		return;
-	if (memchr(buffer, '\n', length - 1) || line_parse(&again, buffer, length - 1) != LINE_PARSED ||
-	    again.id != line->id || again.field_count != line->field_count || strcmp(again.verb, line->verb) != 0)
+	if (memchr(buffer, '\n', length - 1) ||
+	    line_parse(&again, buffer, length - 1) != LINE_PARSED || again.id != line->id ||
+	    again.field_count != line->field_count || strcmp(again.verb, line->verb) != 0)
 		abort();
 	for (size_t i = 0; i < line->field_count; i++)
 		if (again.fields[i].length != line->fields[i].length ||
-		    memcmp(again.fields[i].value, line->fields[i].value, line->fields[i].length) != 0 ||
+		    memcmp(again.fields[i].value, line->fields[i].value, line->fields[i].length) !=
+			    0 ||
 		    strcmp(again.fields[i].key, line->fields[i].key) != 0)
 			abort();
 }

@@ -17,7 +17,7 @@ static const struct {
 	unsigned int arity;
 	enum privilege privilege;
 } calls[] = {
-#define AV_HVC(name, number, arity, privilege) { #name, number, arity, privilege },
+#define AV_HVC(name, number, arity, privilege) {#name, number, arity, privilege},
 #include <avisor/hypercalls.def>
 #undef AV_HVC
 };
@@ -35,7 +35,7 @@ static void expect(const char *what, int64_t found, int64_t wanted)
 
 static struct hvc_result raw(uint32_t number, uint64_t x1, unsigned int dirty)
 {
-	uint64_t x[7] = { 0, x1, 0, 0, 0, 0, 0 };
+	uint64_t x[7] = {0, x1, 0, 0, 0, 0, 0};
 
 	if (dirty)
 		x[dirty] = 1;
@@ -51,24 +51,28 @@ static void check_table(void)
 
 		for (unsigned int at = calls[i].arity + 1; at <= 6; at++)
 			if (calls[i].privilege != CONTROL && calls[i].privilege != OTHER)
-				expect(calls[i].name, raw(calls[i].number, at == 1 ? 0 : self, at).status,
+				expect(calls[i].name,
+				       raw(calls[i].number, at == 1 ? 0 : self, at).status,
 				       AV_E_INVALID);
 		if (calls[i].privilege == CONTROL)
 			expect(calls[i].name, raw(calls[i].number, 0, 0).status, AV_E_DENIED);
 		if (targets)
 			expect(calls[i].name, raw(calls[i].number, 0, 0).status, AV_E_DENIED);
 		if (calls[i].privilege == OTHER)
-			expect(calls[i].name, raw(calls[i].number, AV_VM_SELF, 0).status, AV_E_DENIED);
+			expect(calls[i].name, raw(calls[i].number, AV_VM_SELF, 0).status,
+			       AV_E_DENIED);
 	}
 }
 
 static void check_unknown(void)
 {
-	static const uint32_t functions[] = { 0xc6000fff, 0xc60000ff, 0xc600ffff, 0x86000000, 0x84001234,
-					      0xc4001234, 0x0,	      0x12345678, 0xffffffff };
+	static const uint32_t functions[] = {0xc6000fff, 0xc60000ff, 0xc600ffff,
+					     0x86000000, 0x84001234, 0xc4001234,
+					     0x0,        0x12345678, 0xffffffff};
 
 	for (unsigned int i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
-		expect("unknown function", hvc_call(functions[i], 0, 0, 0, 0, 0, 0).status, AV_E_NOT_SUPPORTED);
+		expect("unknown function", hvc_call(functions[i], 0, 0, 0, 0, 0, 0).status,
+		       AV_E_NOT_SUPPORTED);
 }
 
 static void check_smccc(void)
@@ -106,7 +110,8 @@ static void check_buffers(void)
 
 	memset((void *)BUFFER, 0xaa, 8192);
 	expect("VM_INFO", hvc_VM_INFO(AV_VM_SELF, BUFFER, size).status, AV_OK);
-	expect("size in x1", (int64_t)hvc_VM_INFO(AV_VM_SELF, BUFFER, size).value[0], (int64_t)size);
+	expect("size in x1", (int64_t)hvc_VM_INFO(AV_VM_SELF, BUFFER, size).value[0],
+	       (int64_t)size);
 	expect("vCPUs", info->vcpu_count, 1);
 	expect("RAM base", (int64_t)info->ram_base, GUEST_RAM_BASE);
 	expect("state", info->state, AV_STATE_RUNNING);
@@ -119,18 +124,22 @@ static void check_buffers(void)
 	hvc_VM_INFO(AV_VM_SELF, BUFFER, size);
 	expect("its own index", hvc_VM_INFO(info->index, BUFFER, size).status, AV_OK);
 	expect("no memory there", hvc_VM_INFO(AV_VM_SELF, NOWHERE, size).status, AV_E_BAD_ADDRESS);
-	expect("a device there", hvc_VM_INFO(AV_VM_SELF, GUEST_UART, size).status, AV_E_BAD_ADDRESS);
+	expect("a device there", hvc_VM_INFO(AV_VM_SELF, GUEST_UART, size).status,
+	       AV_E_BAD_ADDRESS);
 	expect("end of addresses", hvc_VM_INFO(AV_VM_SELF, ~7ul, size).status, AV_E_BAD_ADDRESS);
 	hvc_VM_INFO(AV_VM_SELF, BUFFER, size);
-	expect("end of RAM", hvc_VM_INFO(AV_VM_SELF, info->ram_base + info->ram_size - 8, size).status,
+	expect("end of RAM",
+	       hvc_VM_INFO(AV_VM_SELF, info->ram_base + info->ram_size - 8, size).status,
 	       AV_E_BAD_ADDRESS);
-	expect("VM_STATS", hvc_VM_STATS(AV_VM_SELF, BUFFER, sizeof(struct av_vm_stats)).status, AV_OK);
+	expect("VM_STATS", hvc_VM_STATS(AV_VM_SELF, BUFFER, sizeof(struct av_vm_stats)).status,
+	       AV_OK);
 	expect("another VM", hvc_VM_INFO(0, BUFFER, size).status, AV_E_DENIED);
 	expect("a VM that is not there", hvc_VM_INFO(1000, BUFFER, size).status < 0, 1);
 	expect("PRINT nowhere", hvc_PRINT(NOWHERE, 10).status, AV_E_BAD_ADDRESS);
 	memcpy((void *)BUFFER, "abi: printed by PRINT", 21);
 	expect("PRINT", hvc_PRINT(BUFFER, 21).status, AV_OK);
-	expect("a region that is not there", hvc_REGION_INFO(1000, BUFFER, 512).status, AV_E_NOT_FOUND);
+	expect("a region that is not there", hvc_REGION_INFO(1000, BUFFER, 512).status,
+	       AV_E_NOT_FOUND);
 	expect("VM_YIELD", hvc_VM_YIELD().status, AV_OK);
 }
 
@@ -141,12 +150,15 @@ static void check_snapshots(void)
 	struct hvc_result result;
 	uint64_t id;
 
-	expect("latest of none", hvc_SNAPSHOT_RESTORE(AV_VM_SELF, AV_SNAPSHOT_LATEST, 0).status, AV_E_NOT_FOUND);
+	expect("latest of none", hvc_SNAPSHOT_RESTORE(AV_VM_SELF, AV_SNAPSHOT_LATEST, 0).status,
+	       AV_E_NOT_FOUND);
 	expect("reserved flags", hvc_SNAPSHOT_RESTORE(AV_VM_SELF, 0, 0x100).status, AV_E_INVALID);
-	expect("undo is control's", hvc_SNAPSHOT_RESTORE(AV_VM_SELF, AV_SNAPSHOT_BOOT, AV_RESTORE_UNDO).status,
+	expect("undo is control's",
+	       hvc_SNAPSHOT_RESTORE(AV_VM_SELF, AV_SNAPSHOT_BOOT, AV_RESTORE_UNDO).status,
 	       AV_E_DENIED);
 	expect("take x4", hvc_SNAPSHOT_TAKE(AV_VM_SELF, 0, 0, 1).status, AV_E_INVALID);
-	expect("take name nowhere", hvc_SNAPSHOT_TAKE(AV_VM_SELF, NOWHERE, 0, 0).status, AV_E_BAD_ADDRESS);
+	expect("take name nowhere", hvc_SNAPSHOT_TAKE(AV_VM_SELF, NOWHERE, 0, 0).status,
+	       AV_E_BAD_ADDRESS);
 	memset((void *)BUFFER, 0, 64);
 	memcpy((void *)BUFFER, "Bad Name", 8);
 	expect("take bad name", hvc_SNAPSHOT_TAKE(AV_VM_SELF, BUFFER, 0, 0).status, AV_E_INVALID);
@@ -161,20 +173,26 @@ static void check_snapshots(void)
 		return;
 	}
 	id = result.value[0];
-	expect("take the name again", hvc_SNAPSHOT_TAKE(AV_VM_SELF, BUFFER, 0, 0).status, AV_E_EXISTS);
+	expect("take the name again", hvc_SNAPSHOT_TAKE(AV_VM_SELF, BUFFER, 0, 0).status,
+	       AV_E_EXISTS);
 	expect("info", hvc_SNAPSHOT_INFO(AV_VM_SELF, id, BUFFER, sizeof(*info)).status, AV_OK);
 	expect("info id", (int64_t)info->id, (int64_t)id);
 	expect("info name", memcmp(info->name, "mine", 5), 0);
-	expect("info beyond", hvc_SNAPSHOT_INFO(AV_VM_SELF, id + 1, BUFFER, sizeof(*info)).status, AV_E_NOT_FOUND);
+	expect("info beyond", hvc_SNAPSHOT_INFO(AV_VM_SELF, id + 1, BUFFER, sizeof(*info)).status,
+	       AV_E_NOT_FOUND);
 	expect("pin", hvc_SNAPSHOT_SET(AV_VM_SELF, id, AV_SNAPSHOT_SET_PINNED, 1, 0).status, AV_OK);
 	expect("delete pinned", hvc_SNAPSHOT_DELETE(AV_VM_SELF, id).status, AV_E_PINNED);
-	expect("unpin", hvc_SNAPSHOT_SET(AV_VM_SELF, id, AV_SNAPSHOT_SET_PINNED, 0, 0).status, AV_OK);
+	expect("unpin", hvc_SNAPSHOT_SET(AV_VM_SELF, id, AV_SNAPSHOT_SET_PINNED, 0, 0).status,
+	       AV_OK);
 	expect("set nothing", hvc_SNAPSHOT_SET(AV_VM_SELF, id, 7, 0, 0).status, AV_E_INVALID);
-	expect("delete boot", hvc_SNAPSHOT_DELETE(AV_VM_SELF, AV_SNAPSHOT_BOOT).status, AV_E_PINNED);
-	expect("delete what is not there", hvc_SNAPSHOT_DELETE(AV_VM_SELF, 12345).status, AV_E_NOT_FOUND);
+	expect("delete boot", hvc_SNAPSHOT_DELETE(AV_VM_SELF, AV_SNAPSHOT_BOOT).status,
+	       AV_E_PINNED);
+	expect("delete what is not there", hvc_SNAPSHOT_DELETE(AV_VM_SELF, 12345).status,
+	       AV_E_NOT_FOUND);
 	expect("drain", hvc_MEMORY_DRAIN(AV_VM_SELF).status, AV_OK);
 	expect("audit", hvc_AUDIT(AV_VM_SELF).status, AV_OK);
-	expect("restore what is not there", hvc_SNAPSHOT_RESTORE(AV_VM_SELF, 12345, 0).status, AV_E_NOT_FOUND);
+	expect("restore what is not there", hvc_SNAPSHOT_RESTORE(AV_VM_SELF, 12345, 0).status,
+	       AV_E_NOT_FOUND);
 	hvc_SNAPSHOT_RESTORE(AV_VM_SELF, id, 0);
 	expect("restore came back", 1, 0);
 }

@@ -159,7 +159,8 @@ static bool is_suicide(unsigned int immediate, bool smc, const uint64_t x[8])
 static bool hits_image(const uint64_t x[8])
 {
 	for (unsigned int i = 0; i < 8; i++)
-		if (x[i] >= (uint64_t)(uintptr_t)__image_start - 0x2000 && x[i] < (uint64_t)(uintptr_t)__image_end)
+		if (x[i] >= (uint64_t)(uintptr_t)__image_start - 0x2000 &&
+		    x[i] < (uint64_t)(uintptr_t)__image_end)
 			return true;
 	return false;
 }
@@ -191,12 +192,10 @@ static uint64_t device_address(void)
 	static const struct {
 		uint64_t base, size;
 	} devices[] = {
-		{ 0x08000000, 0x10000 },   /* distributor */
-		{ 0x080a0000, 0x100000 },  /* redistributors */
-		{ GUEST_UART, 0x1000 },
-		{ GUEST_VIRTIO, 0x4000 },
-		{ CONSOLE_SLOT, 0x200 },
-		{ 0, GUEST_RAM_BASE },
+		{0x08000000, 0x10000},  /* distributor */
+		{0x080a0000, 0x100000}, /* redistributors */
+		{GUEST_UART, 0x1000},   {GUEST_VIRTIO, 0x4000},
+		{CONSOLE_SLOT, 0x200},  {0, GUEST_RAM_BASE},
 	};
 	unsigned int which = (unsigned int)below(sizeof(devices) / sizeof(devices[0]));
 
@@ -268,7 +267,8 @@ static bool keeps_guest_alive(uint32_t op0, uint32_t op1, uint32_t crn, uint32_t
 /* Registers that exist lie close together: ID, PMU, GIC, timer, debug. */
 static void draw_register(uint32_t *op0, uint32_t *op1, uint32_t *crn)
 {
-	static const uint8_t likely[] = { 0, 0, 1, 2, 3, 4, 5, 6, 9, 10, 11, 12, 12, 12, 13, 14, 14, 15 };
+	static const uint8_t likely[] = {0,  0,  1,  2,  3,  4,  5,  6,  9,
+					 10, 11, 12, 12, 12, 13, 14, 14, 15};
 
 	*op0 = below(8) ? 2 + (uint32_t)below(2) : 1;
 	*op1 = (uint32_t)below(8);
@@ -289,15 +289,15 @@ static void phase_registers(void)
 	for (unsigned int done = 0; done < REGISTERS;) {
 		uint32_t op0, op1, crn, crm = (uint32_t)below(16), op2 = (uint32_t)below(8);
 		bool read = below(2);
-		uint64_t x[8] = { edge_value() };
+		uint64_t x[8] = {edge_value()};
 		struct guest_fault fault;
 
 		draw_register(&op0, &op1, &crn);
 		if (!read && !keeps_guest_alive(op0, op1, crn, crm, op2))
 			continue;
 		guest_fault_begin();
-		guest_execute(0xd5000000u | (read ? 1u << 21 : 0) | op0 << 19 | op1 << 16 | crn << 12 | crm << 8 |
-				      op2 << 5,
+		guest_execute(0xd5000000u | (read ? 1u << 21 : 0) | op0 << 19 | op1 << 16 |
+				      crn << 12 | crm << 8 | op2 << 5,
 			      x);
 		guest_fault_end(&fault);
 		faults += fault.count;
@@ -323,7 +323,7 @@ static void phase_wild(void)
 			0xd5087800, /* at s1e1r, x0 */
 			0xf9800000, /* prfm pldl1keep, [x0] */
 		};
-		uint64_t x[8] = { 0x48000000 + below(0x3b8000000) };
+		uint64_t x[8] = {0x48000000 + below(0x3b8000000)};
 		struct guest_fault fault;
 
 		x[0] &= below(2) ? ~7ul : ~0xffful;
@@ -369,7 +369,8 @@ static void scramble_memory(void)
 			uint64_t length = below(2) ? below(64) : edge_value();
 
 			desc[0] = queue_address();
-			desc[1] = (uint32_t)length | below(8) << 32 | (below(4) ? below(20) : any()) << 48;
+			desc[1] = (uint32_t)length | below(8) << 32 |
+				  (below(4) ? below(20) : any()) << 48;
 		}
 		*(volatile uint16_t *)base = (uint16_t)any();
 		if (below(2))
@@ -389,7 +390,8 @@ static void phase_queues(void)
 		mmio_write32(CONSOLE_SLOT + 0x20, below(8) ? 1 : (uint32_t)any());
 		mmio_write32(CONSOLE_SLOT + 0x70, 11);
 		for (unsigned int queue = 0; queue < 7; queue++) {
-			mmio_write32(CONSOLE_SLOT + 0x30, below(8) ? queue : (uint32_t)edge_value());
+			mmio_write32(CONSOLE_SLOT + 0x30,
+				     below(8) ? queue : (uint32_t)edge_value());
 			mmio_write32(CONSOLE_SLOT + 0x38, below(4) ? 16 : (uint32_t)edge_value());
 			write_queue_address(0x80);
 			write_queue_address(0x90);
@@ -398,7 +400,8 @@ static void phase_queues(void)
 		}
 		mmio_write32(CONSOLE_SLOT + 0x70, 15);
 		for (unsigned int i = 0; i < 12; i++) {
-			mmio_write32(CONSOLE_SLOT + 0x50, below(8) ? (uint32_t)below(8) : (uint32_t)edge_value());
+			mmio_write32(CONSOLE_SLOT + 0x50,
+				     below(8) ? (uint32_t)below(8) : (uint32_t)edge_value());
 			if (below(3) == 0)
 				scramble_memory();
 		}
@@ -417,7 +420,8 @@ void guest_main(uint64_t dtb)
 	first = seed = guest_nonce();
 	print("hostile: start seed=0x%lx\n", seed);
 	own_index = 0xfffffffe;
-	if (guest_has_hypervisor() && hvc_VM_INFO(AV_VM_SELF, (uint64_t)(uintptr_t)&info, sizeof(info)).status == 0)
+	if (guest_has_hypervisor() &&
+	    hvc_VM_INFO(AV_VM_SELF, (uint64_t)(uintptr_t)&info, sizeof(info)).status == 0)
 		own_index = info.index;
 	phase_accesses();
 	phase_registers();

@@ -30,7 +30,8 @@ static void good_pointers(void)
 	copy(on_stack, "good: Hello, Hypervisor! from the stack");
 	try("string on the stack", on_stack);
 	copy(on_stack, "good: Hello, Hypervisor! through another address");
-	try("string by an alias", (const char *)((uintptr_t)on_stack + (GUEST_ALIAS - GUEST_RAM_BASE)));
+	try("string by an alias",
+	    (const char *)((uintptr_t)on_stack + (GUEST_ALIAS - GUEST_RAM_BASE)));
 	guest_map_page(0, (uint64_t)(uintptr_t)(text_pages + 2 * GUEST_PAGE_SIZE));
 	guest_map_page(1, (uint64_t)(uintptr_t)text_pages);
 	copy(window + GUEST_PAGE_SIZE - 10, "good: a string over the end of a page");

@@ -16,11 +16,13 @@ void guest_main(uint64_t dtb)
 		guest_fault_begin();
 		region[0] = ~before;
 		if (guest_fault_end(&fault))
-			print("ro-writer: write refused esr=0x%lx far=0x%lx\n", fault.esr, fault.far);
+			print("ro-writer: write refused esr=0x%lx far=0x%lx\n", fault.esr,
+			      fault.far);
 		else
 			print("ro-writer: WRITE WENT THROUGH\n");
 		after = region[0];
-		print("ro-writer: alive %lu %s\n", count, before == after ? "unchanged" : "CHANGED");
+		print("ro-writer: alive %lu %s\n", count,
+		      before == after ? "unchanged" : "CHANGED");
 		sleep_us(250000);
 	}
 }

@@ -29,7 +29,8 @@ static uint64_t to_number(const char *text)
 		text++;
 	if (text[0] == '0' && text[1] == 'x') {
 		for (text += 2; *text; text++)
-			value = value * 16 + (uint64_t)(*text <= '9' ? *text - '0' : (*text | 32) - 'a' + 10);
+			value = value * 16 +
+				(uint64_t)(*text <= '9' ? *text - '0' : (*text | 32) - 'a' + 10);
 	} else {
 		for (; *text >= '0' && *text <= '9'; text++)
 			value = value * 10 + (uint64_t)(*text - '0');
@@ -61,7 +62,8 @@ static void run_echo(unsigned int count, char **words)
 /* One word a page, from a seed. */
 static void run_touch(unsigned int count, char **words)
 {
-	uint64_t address = to_number(words[1]), pages = to_number(words[2]), seed = to_number(words[3]);
+	uint64_t address = to_number(words[1]), pages = to_number(words[2]),
+		 seed = to_number(words[3]);
 	struct guest_fault fault;
 
 	(void)count;
@@ -69,26 +71,30 @@ static void run_touch(unsigned int count, char **words)
 	for (uint64_t i = 0; i < pages; i++)
 		*(volatile uint64_t *)(address + i * GUEST_PAGE_SIZE) = guest_random(&seed);
 	if (guest_fault_end(&fault))
-		print("touch: %lu aborts, last far=0x%lx esr=0x%lx\n", fault.count, fault.far, fault.esr);
+		print("touch: %lu aborts, last far=0x%lx esr=0x%lx\n", fault.count, fault.far,
+		      fault.esr);
 	else
 		print("touch: %lu pages\n", pages);
 }
 
 static void run_verify(unsigned int count, char **words)
 {
-	uint64_t address = to_number(words[1]), pages = to_number(words[2]), seed = to_number(words[3]);
+	uint64_t address = to_number(words[1]), pages = to_number(words[2]),
+		 seed = to_number(words[3]);
 	uint64_t wrong = 0;
 
 	(void)count;
 	for (uint64_t i = 0; i < pages; i++)
-		wrong += *(volatile uint64_t *)(address + i * GUEST_PAGE_SIZE) != guest_random(&seed);
+		wrong += *(volatile uint64_t *)(address + i * GUEST_PAGE_SIZE) !=
+			 guest_random(&seed);
 	print("verify: %lu pages, %lu wrong %s\n", pages, wrong, wrong ? "BAD" : "ok");
 }
 
 static void run_hash(unsigned int count, char **words)
 {
 	(void)count;
-	print("hash=%016lx\n", guest_hash((const void *)to_number(words[1]), to_number(words[2]), 0));
+	print("hash=%016lx\n",
+	      guest_hash((const void *)to_number(words[1]), to_number(words[2]), 0));
 }
 
 static void run_peek(unsigned int count, char **words)
@@ -201,7 +207,7 @@ static void run_psci(unsigned int count, char **words)
 static void run_instruction(uint32_t word, unsigned int count, char **words)
 {
 	struct guest_fault fault;
-	uint64_t x[8] = { 0 };
+	uint64_t x[8] = {0};
 
 	for (unsigned int i = 2; i < count && i - 2 < 8; i++)
 		x[i - 2] = to_number(words[i]);
@@ -234,7 +240,8 @@ static void run_take(unsigned int count, char **words)
 
 	(void)count;
 	(void)words;
-	print("take: status=%ld id=%lu generation=%lu\n", result.status, result.value[0], result.value[1]);
+	print("take: status=%ld id=%lu generation=%lu\n", result.status, result.value[0],
+	      result.value[1]);
 }
 
 static void run_restore(unsigned int count, char **words)
@@ -293,8 +300,9 @@ static void run_info(unsigned int count, char **words)
 	struct hvc_result result = hvc_VM_INFO(count > 1 ? to_number(words[1]) : AV_VM_SELF,
 					       (uint64_t)(uintptr_t)&info, sizeof(info));
 
-	print("info: status=%ld size=%lu name=%s index=%u state=%u generation=%lu dirty=%lu\n", result.status,
-	      result.value[0], info.name, info.index, info.state, info.generation, info.dirty_frames);
+	print("info: status=%ld size=%lu name=%s index=%u state=%u generation=%lu dirty=%lu\n",
+	      result.status, result.value[0], info.name, info.index, info.state, info.generation,
+	      info.dirty_frames);
 }
 
 static void run_flood(unsigned int count, char **words)
@@ -303,7 +311,9 @@ static void run_flood(unsigned int count, char **words)
 
 	(void)count;
 	for (uint64_t i = 0; i < lines; i++)
-		print("flood %08lu ..............................................................\n", i);
+		print("flood %08lu "
+		      "..............................................................\n",
+		      i);
 	print("flood: done\n");
 }
 
@@ -317,36 +327,36 @@ static void run_time(unsigned int count, char **words)
 static void run_help(unsigned int count, char **words);
 
 static const struct command commands[] = {
-	{ "nonce", 0, run_nonce, "nonce, counter, generation" },
-	{ "count", 0, run_nonce, "the same" },
-	{ "echo", 0, run_echo, "TEXT" },
-	{ "touch", 3, run_touch, "ADDRESS PAGES SEED: write a word a page" },
-	{ "verify", 3, run_verify, "ADDRESS PAGES SEED: are they there?" },
-	{ "hash", 2, run_hash, "ADDRESS SIZE" },
-	{ "peek", 1, run_peek, "ADDRESS" },
-	{ "poke", 2, run_poke, "ADDRESS VALUE" },
-	{ "crash", 0, run_crash, "an access the hypervisor cannot emulate" },
-	{ "jump", 1, run_jump, "ADDRESS" },
-	{ "spin", 0, run_spin, "for ever, interrupts masked" },
-	{ "wfi", 0, run_wfi, "for ever, interrupts masked" },
-	{ "off", 0, run_off, "SYSTEM_OFF by hvc" },
-	{ "off-smc", 0, run_off_smc, "SYSTEM_OFF by smc" },
-	{ "cpu-off", 0, run_cpu_off, "CPU_OFF" },
-	{ "reset", 0, run_reset, "SYSTEM_RESET" },
-	{ "psci", 1, run_psci, "FUNCTION X1 X2 X3" },
-	{ "hvc", 1, run_hvc, "IMMEDIATE X0...X7" },
-	{ "smc", 1, run_smc, "IMMEDIATE X0...X7" },
-	{ "word", 1, run_word, "INSTRUCTION X0...X7" },
-	{ "take", 0, run_take, "SNAPSHOT_TAKE of itself" },
-	{ "restore", 1, run_restore, "ID|boot|-1: SNAPSHOT_RESTORE" },
-	{ "checkpoint", 0, run_checkpoint, "hvc #1" },
-	{ "rewind", 1, run_rewind, "ID|-1: hvc #2" },
-	{ "restart", 0, run_restart, "hvc #4" },
-	{ "print", 1, run_print, "TEXT: hvc #3" },
-	{ "info", 0, run_info, "[VM]: VM_INFO" },
-	{ "flood", 1, run_flood, "LINES" },
-	{ "time", 0, run_time, "the virtual counter" },
-	{ "help", 0, run_help, "" },
+	{"nonce", 0, run_nonce, "nonce, counter, generation"},
+	{"count", 0, run_nonce, "the same"},
+	{"echo", 0, run_echo, "TEXT"},
+	{"touch", 3, run_touch, "ADDRESS PAGES SEED: write a word a page"},
+	{"verify", 3, run_verify, "ADDRESS PAGES SEED: are they there?"},
+	{"hash", 2, run_hash, "ADDRESS SIZE"},
+	{"peek", 1, run_peek, "ADDRESS"},
+	{"poke", 2, run_poke, "ADDRESS VALUE"},
+	{"crash", 0, run_crash, "an access the hypervisor cannot emulate"},
+	{"jump", 1, run_jump, "ADDRESS"},
+	{"spin", 0, run_spin, "for ever, interrupts masked"},
+	{"wfi", 0, run_wfi, "for ever, interrupts masked"},
+	{"off", 0, run_off, "SYSTEM_OFF by hvc"},
+	{"off-smc", 0, run_off_smc, "SYSTEM_OFF by smc"},
+	{"cpu-off", 0, run_cpu_off, "CPU_OFF"},
+	{"reset", 0, run_reset, "SYSTEM_RESET"},
+	{"psci", 1, run_psci, "FUNCTION X1 X2 X3"},
+	{"hvc", 1, run_hvc, "IMMEDIATE X0...X7"},
+	{"smc", 1, run_smc, "IMMEDIATE X0...X7"},
+	{"word", 1, run_word, "INSTRUCTION X0...X7"},
+	{"take", 0, run_take, "SNAPSHOT_TAKE of itself"},
+	{"restore", 1, run_restore, "ID|boot|-1: SNAPSHOT_RESTORE"},
+	{"checkpoint", 0, run_checkpoint, "hvc #1"},
+	{"rewind", 1, run_rewind, "ID|-1: hvc #2"},
+	{"restart", 0, run_restart, "hvc #4"},
+	{"print", 1, run_print, "TEXT: hvc #3"},
+	{"info", 0, run_info, "[VM]: VM_INFO"},
+	{"flood", 1, run_flood, "LINES"},
+	{"time", 0, run_time, "the virtual counter"},
+	{"help", 0, run_help, ""},
 };
 
 static void run_help(unsigned int count, char **words)

@@ -36,7 +36,8 @@ static void run(unsigned int count, uint64_t *seed, bool far)
 
 	for (unsigned int i = 0; i < count; i++) {
 		do
-			chosen[i] = far ? i * (PAGES / count) : (uint32_t)(guest_random(seed) % PAGES);
+			chosen[i] =
+				far ? i * (PAGES / count) : (uint32_t)(guest_random(seed) % PAGES);
 		while (!claim(chosen[i]));
 		values[i] = guest_random(seed);
 		*slot(chosen[i]) = values[i];

@@ -54,7 +54,8 @@ void guest_main(uint64_t dtb)
 			continue;
 		shown = count / TICK_HZ;
 		elapsed = counter_read() - start;
-		print("ticks hz=%u ticks=%lu expected=%lu ms=%lu late_max_us=%lu close=%lu\n", TICK_HZ, count,
-		      elapsed / period, elapsed / (hz / 1000), late_max / (hz / 1000000), close);
+		print("ticks hz=%u ticks=%lu expected=%lu ms=%lu late_max_us=%lu close=%lu\n",
+		      TICK_HZ, count, elapsed / period, elapsed / (hz / 1000),
+		      late_max / (hz / 1000000), close);
 	}
 }
