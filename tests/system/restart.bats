@@ -103,7 +103,7 @@ banners_are_whole() {
 	for ((i = 1; i <= 200; i++)); do
 		avctl restart vm1 >/dev/null || fails "restart $i"
 		# Every other one is left until it has booted and spoilt its memory.
-		[ $((i % 2)) -eq 1 ] || says vm1 "^restart: banner generation=$((generation + i)) .* bss=ok data=ok heap=ok"
+		[ $((i % 2)) -eq 1 ] || says vm1 "restart: banner generation=$((generation + i)) .* bss=ok data=ok heap=ok"
 	done
 	field_is generation vm1 $((generation + 200))
 	run log vm1
