@@ -47,10 +47,8 @@ static void details(const char *kind, const struct line *row, char *text, size_t
 		snprintf(text, size, "%s -> %s %s", state_name(a), state_name(b), words);
 	else if (!strcmp(kind, "restore"))
 		snprintf(text, size, "@%s generation %s %s", a, b, words);
-	else if (!strcmp(kind, "take") || !strcmp(kind, "delete"))
+	else if (!strcmp(kind, "take") || !strcmp(kind, "delete") || !strcmp(kind, "evict"))
 		snprintf(text, size, "@%s %s", a, words);
-	else if (!strcmp(kind, "evict"))
-		snprintf(text, size, "@%s %s frames %s", a, b, words);
 	else if (!strcmp(kind, "crash"))
 		snprintf(text, size, "%s pc=0x%" PRIx64 " esr=0x%" PRIx64, words, pc, esr);
 	else if (!strcmp(kind, "restart"))

@@ -146,7 +146,7 @@ static void release_current(struct vcpu *vcpu)
 		if (vcpu->loaded)
 			vcpu_resume(vcpu);
 		else
-			vcpu_load(vcpu);
+			BUG_ON(!vcpu_load(vcpu)); /* nobody else can hold it: op_lock is the caller's */
 		return;
 	}
 	if (vcpu->loaded)
@@ -180,7 +180,7 @@ static void evicted(void *ctx, uint64_t id)
 	struct vm *vm = ctx;
 
 	event_add(AV_EVENT_EVICT, vm->index, id, 0, NULL);
-	log_vm(vm, "snapshot %ld evicted for memory", (long)id);
+	log_vm(vm, "snapshot %ld evicted", (long)id);
 }
 
 static void create_vcpus(struct vm *vm)

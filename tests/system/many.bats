@@ -117,6 +117,10 @@ step() {
 		[ "$(unique_of "$i")" -ge 48 ]
 	done
 	[ "$(avctl events vm1 -o jsonl | grep -c '"kind": *"evict"')" -eq 3 ]
+	for i in 0 1 2; do
+		avctl events vm1 | grep -qE " evict +@$i *\$"
+		hypervisor_log | grep -q "vm1: snapshot $i evicted\$"
+	done
 	audit vm1
 }
 
