@@ -68,7 +68,7 @@ static void restored(struct vm *vm, uint32_t state)
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		struct vcpu *vcpu = &vm->vcpus[i];
 
-		if (vcpu->loaded)
+		if (cpu_this()->loaded == vcpu) /* not vcpu->loaded: its own CPU may just be trying */
 			vcpu_discard(vcpu);
 		if (vcpu->two_timelines) {
 			vcpu->two_timelines = 0;
