@@ -56,6 +56,8 @@ void sched_kick(struct vcpu *vcpu, uint32_t requests)
 	spin_lock(&cpu->lock);
 	if (cpu->current != vcpu)
 		enqueue(cpu, vcpu);
+	else
+		vcpu->kicked = true; /* it may be about to wait */
 	spin_unlock(&cpu->lock);
 	__atomic_store_n(&cpu->resched, true, __ATOMIC_RELEASE);
 	if (cpu != cpu_this())
@@ -132,6 +134,17 @@ static void unload(struct cpu *cpu)
 	}
 }
 
+/* vcpu is not the current one any more; who kicked it while it was wants it looked at again. */
+static void leave(struct cpu *cpu, struct vcpu *vcpu, bool wants_more)
+{
+	spin_lock(&cpu->lock);
+	cpu->current = NULL;
+	if (wants_more || vcpu->kicked)
+		enqueue(cpu, vcpu);
+	vcpu->kicked = false;
+	spin_unlock(&cpu->lock);
+}
+
 /* The current vCPU gives up the CPU for the moment: back to its queue if it can run. */
 static void retire(struct cpu *cpu, uint64_t now)
 {
@@ -142,11 +155,7 @@ static void retire(struct cpu *cpu, uint64_t now)
 	vcpu->vm->cpu_ticks += now - vcpu->run_since;
 	if (priority_of(vcpu) == 0)
 		cpu->control_burst += now - vcpu->run_since;
-	spin_lock(&cpu->lock);
-	cpu->current = NULL;
-	if (can_run(vcpu) && !vcpu->waiting)
-		enqueue(cpu, vcpu);
-	spin_unlock(&cpu->lock);
+	leave(cpu, vcpu, can_run(vcpu) && !vcpu->waiting);
 }
 
 static struct vcpu *pick(struct cpu *cpu, uint64_t now, uint64_t *wake)
@@ -186,9 +195,7 @@ static bool take_on(struct cpu *cpu, struct vcpu *vcpu)
 		vcpu_ptimer_evaluate(vcpu);
 		spin_unlock(&vcpu->vm->lock);
 		if (!vcpu_wakes(vcpu)) {
-			spin_lock(&cpu->lock);
-			cpu->current = NULL;
-			spin_unlock(&cpu->lock);
+			leave(cpu, vcpu, false);
 			return false;
 		}
 		vcpu->waiting = 0;

@@ -50,6 +50,7 @@ struct vcpu {
 	uint32_t requests;	  /* REQUEST_*, set by any CPU with an atomic or */
 	bool loaded;		  /* its context is in cpu's registers */
 	bool queued;		  /* on a run queue */
+	bool kicked;		  /* kicked while it was its CPU's current one; cpu->lock */
 	bool quiet;		  /* vcpu_store() found its list registers empty and right */
 	uint64_t quiet_hcr;	  /* ICH_HCR_EL2 then */
 	uint64_t run_since;	  /* counter when it was given the CPU */
