@@ -211,8 +211,10 @@ static void idle(struct cpu *cpu, uint64_t wake)
 
 	if (cpu->loaded)
 		devices_flush_output(cpu->loaded->vm);
-	if (devices_housekeeping())
+	if (devices_housekeeping()) {
+		irq_take_all(cpu);
 		return; /* there is more to do, but look at the queues first */
+	}
 	if (cpu->loaded && cpu->loaded->waiting) {
 		uint64_t at;
 
@@ -276,6 +278,7 @@ struct vcpu *sched_exit(struct vcpu *vcpu)
 			vcpu = choose(cpu);
 		if (__builtin_expect(vcpu->requests != 0, 0)) {
 			devices_serve(vcpu);
+			irq_take_all(cpu); /* a guest can make this last: others have timers and slices */
 			continue;
 		}
 		if (vgic_is_dirty(&vcpu->vm->gic, vcpu->index))
