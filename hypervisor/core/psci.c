@@ -34,6 +34,12 @@ static struct vcpu *find_vcpu(struct vm *vm, uint64_t affinity)
 	return &vm->vcpus[affinity];
 }
 
+/* Off in a vCPU's own eyes is not enough: until its CPU has given up its context, that would overwrite a new one. */
+static bool is_on(const struct vcpu *vcpu)
+{
+	return vcpu->power == VCPU_ON || __atomic_load_n(&vcpu->loaded, __ATOMIC_ACQUIRE);
+}
+
 static int64_t cpu_on(struct vcpu *vcpu, uint64_t affinity, uint64_t entry, uint64_t context)
 {
 	struct vm *vm = vcpu->vm;
@@ -45,7 +51,7 @@ static int64_t cpu_on(struct vcpu *vcpu, uint64_t affinity, uint64_t entry, uint
 	if (entry & 3 || !range_within(entry, 4, vm->mem.ram_base, vm->mem.ram_size))
 		return PSCI_INVALID_ADDRESS;
 	spin_lock(&vm->lock);
-	if (other->power == VCPU_ON) {
+	if (is_on(other)) {
 		status = PSCI_ALREADY_ON;
 	} else {
 		vcpu_reset(other, entry, context);

@@ -240,9 +240,8 @@ static struct vcpu *choose(struct cpu *cpu)
 
 		__atomic_store_n(&cpu->resched, false, __ATOMIC_RELEASE);
 		retire(cpu, now);
-		/* A held VM's context is wanted in memory: give it up before anything else. */
-		if (cpu->loaded && (__atomic_load_n(&cpu->loaded->vm->held, __ATOMIC_ACQUIRE) ||
-				    cpu->loaded->vm->state != AV_STATE_RUNNING))
+		/* A held VM's context is wanted in memory, that of a vCPU turned off is void: give it up before anything else. */
+		if (cpu->loaded && !can_run(cpu->loaded))
 			unload(cpu);
 		watchdog_check(cpu, now);
 		vcpu = pick(cpu, now, &wake);
