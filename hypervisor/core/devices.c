@@ -180,11 +180,8 @@ static bool gic_access(struct vcpu *vcpu, enum vgic_frame frame, uint64_t offset
 	if (vgic_mmio_wants_fold(frame, offset, write))
 		vcpu_fold_interrupts(vcpu);
 	there = vgic_mmio(&vm->gic, vcpu->index, frame, offset, size, write, value);
-	if (write) {
-		if (vgic_take_hw_release(&vm->gic, vcpu->index))
-			gicv3_ppi_set_active(PLAT_PPI_VIRT_TIMER, false);
-		vcpu_forward_kicks(vcpu);
-	}
+	if (write && vgic_take_hw_release(&vm->gic, vcpu->index))
+		gicv3_ppi_set_active(PLAT_PPI_VIRT_TIMER, false);
 	return there;
 }
 
@@ -216,6 +213,7 @@ bool devices_mmio(struct vcpu *vcpu, uint64_t address, unsigned size, bool write
 	} else {
 		there = false;
 	}
+	vcpu_forward_kicks(vcpu); /* the line that moved may be another vCPU's */
 	spin_unlock(&vm->lock);
 	return there;
 }

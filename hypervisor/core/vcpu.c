@@ -178,6 +178,7 @@ void vcpu_unload(struct vcpu *vcpu)
 	spin_lock(&vm->lock);
 	save(vcpu);
 	timers_unload(vcpu);
+	vcpu_forward_kicks(vcpu); /* an interrupt routed away while it was in a list register */
 	cpu->loaded = NULL;
 	spin_unlock(&vm->lock);
 	__atomic_store_n(&vcpu->loaded, false, __ATOMIC_RELEASE);
@@ -239,6 +240,7 @@ bool vcpu_wakes(struct vcpu *vcpu)
 	interface.ap0r = (uint32_t)read_reg(ICH_AP0R0_EL2);
 	interface.ap1r = (uint32_t)read_reg(ICH_AP1R0_EL2);
 	wakes = vgic_pending(&vm->gic, vcpu->index, &interface);
+	vcpu_forward_kicks(vcpu);
 	spin_unlock(&vm->lock);
 	return wakes;
 }
