@@ -25,6 +25,20 @@ static void virtual_timer(struct cpu *cpu)
 		sched_kick(vcpu, 0);
 }
 
+/* The list registers want a look. */
+static void maintenance(struct vcpu *vcpu)
+{
+	if (!vcpu) {
+		write_reg(ICH_HCR_EL2, 0);
+		return;
+	}
+	spin_lock(&vcpu->vm->lock); /* `dirty` is of all its vCPUs */
+	vcpu->vm->gic.dirty |= (uint8_t)(1u << vcpu->index);
+	spin_unlock(&vcpu->vm->lock);
+	if (vcpu->waiting)
+		sched_kick(vcpu, 0);
+}
+
 void irq_take_all(struct cpu *cpu)
 {
 	for (;;) {
@@ -46,13 +60,7 @@ void irq_take_all(struct cpu *cpu)
 		} else if (intid == SGI_STOP) {
 			bug_stop();
 		} else if (intid == PLAT_PPI_MAINTENANCE) {
-			if (cpu->loaded) {
-				cpu->loaded->vm->gic.dirty |= (uint8_t)(1u << cpu->loaded->index);
-				if (cpu->loaded->waiting)
-					sched_kick(cpu->loaded, 0);
-			} else {
-				write_reg(ICH_HCR_EL2, 0);
-			}
+			maintenance(cpu->loaded);
 		} else if (intid >= 32) {
 			virtio_serial_interrupt(intid);
 		}

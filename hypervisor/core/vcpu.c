@@ -152,10 +152,13 @@ void vcpu_resume(struct vcpu *vcpu)
 	sysreg_write(vttbr_el2, vmem_vttbr(&vm->mem));
 	if (sysreg_read(cntvoff_el2) != vm->cntvoff)
 		sysreg_write(cntvoff_el2, vm->cntvoff);
-	if (vcpu->quiet)
+	if (vcpu->quiet) {
 		write_reg(ICH_HCR_EL2, vcpu->quiet_hcr);
-	else
+	} else {
+		spin_lock(&vm->lock); /* the VM's other vCPUs may run already */
 		vm->gic.dirty |= (uint8_t)(1u << vcpu->index);
+		spin_unlock(&vm->lock);
+	}
 	isb();
 }
 
