@@ -76,8 +76,7 @@ static void emulate(struct vcpu *vcpu, uint64_t esr, uint64_t address, uint64_t 
 		word = instruction_at_pc(vcpu);
 		spin_unlock(&vcpu->vm->lock);
 		if (!access_decode(word, &access)) {
-			vcpu->vm->crash_far = far;
-			vm_crash(vcpu, "device access by an instruction without syndrome", word);
+			vm_crash(vcpu, "device access by an instruction without syndrome", far, word);
 			return;
 		}
 	}

@@ -64,11 +64,11 @@ int call_VM_INFO(struct call *call)
 	info.uptime_ns = ticks_to_ns(vm_counter(vm));
 	info.restart_count = vm->restart_count;
 	if (vm->state == AV_STATE_CRASHED) {
-		info.crash_pc = vm->crash_pc;
-		info.crash_esr = vm->crash_esr;
-		info.crash_far = vm->crash_far;
-		info.crash_word = vm->crash_word;
-		memcpy(info.crash_reason, vm->crash_reason, sizeof(info.crash_reason));
+		info.crash_pc = vm->crash.pc;
+		info.crash_esr = vm->crash.esr;
+		info.crash_far = vm->crash.far;
+		info.crash_word = vm->crash.word;
+		memcpy(info.crash_reason, vm->crash.reason, sizeof(info.crash_reason));
 	}
 	info.vcpu_cpu0 = vm->vcpus[0].cpu->id;
 	spin_unlock(&vm->lock);

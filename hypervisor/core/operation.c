@@ -63,7 +63,6 @@ int operation_take(struct vm *vm, const struct snapshot_facts *wanted, struct vc
 /* After the state parts are loaded: what a restore does besides. VM held and locked. */
 static void restored(struct vm *vm, uint32_t state)
 {
-	vm->crash_reason[0] = '\0';
 	vm_new_identity(vm);
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		struct vcpu *vcpu = &vm->vcpus[i];
@@ -78,6 +77,20 @@ static void restored(struct vm *vm, uint32_t state)
 	vm_set_state(vm, state);
 	devices_drop_input(vm);
 	__atomic_or_fetch(&vm->vcpus[0].requests, REQUEST_RESTORED, __ATOMIC_RELEASE);
+}
+
+/* What a VM crashed of goes with the state it belongs to: into `undo`, and out of it. */
+static void move_crash(struct vm *vm, bool to_undo, bool from_undo)
+{
+	struct crash former;
+
+	if (!to_undo && !from_undo)
+		return;
+	former = vm->undo_crash;
+	if (to_undo)
+		vm->undo_crash = vm->crash;
+	if (from_undo)
+		vm->crash = former;
 }
 
 static int restore(struct vm *vm, uint64_t id, uint64_t flags, enum av_event_kind event,
@@ -105,6 +118,7 @@ static int restore(struct vm *vm, uint64_t id, uint64_t flags, enum av_event_kin
 		if (result->id == AV_SNAPSHOT_UNDO)
 			state = plan.target->state;
 		snapshot_restore_commit(&vm->mem, &plan);
+		move_crash(vm, plan.undo, result->id == AV_SNAPSHOT_UNDO);
 		restored(vm, state);
 		result->generation = vm->generation;
 		event_add(event, vm->index, result->id, vm->generation, NULL);
@@ -119,7 +133,10 @@ static int restore(struct vm *vm, uint64_t id, uint64_t flags, enum av_event_kin
 
 int operation_restore(struct vm *vm, uint64_t id, uint64_t flags, struct operation_result *result)
 {
-	return restore(vm, id, flags, AV_EVENT_RESTORE, result);
+	int error = restore(vm, id, flags, AV_EVENT_RESTORE, result);
+
+	operation_feed(vm); /* `undo` may be of a starved VM, and frames may have come back since */
+	return error;
 }
 
 int operation_restart(struct vm *vm, uint64_t flags, struct operation_result *result)
@@ -177,7 +194,7 @@ int operation_crash(struct vm *vm, const char *reason)
 		vm_release(vm);
 		return AV_E_WRONG_STATE;
 	}
-	vm_crash(&vm->vcpus[0], reason, 0);
+	vm_crash(&vm->vcpus[0], reason, 0, 0);
 	vm_release(vm);
 	return AV_OK;
 }
@@ -190,7 +207,7 @@ void operation_reset(struct vm *vm)
 
 	if (vm->reset_next >= RESET_LIMIT && now - *oldest < ns_to_ticks(RESET_WINDOW_NS)) {
 		vm->reset_next = 0;
-		vm_crash(&vm->vcpus[0], "reset loop: 10 resets in 10 s", 0);
+		vm_crash(&vm->vcpus[0], "reset loop: 10 resets in 10 s", 0, 0);
 		return;
 	}
 	*oldest = now;

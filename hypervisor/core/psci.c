@@ -124,7 +124,7 @@ static int64_t affinity_info(struct vcpu *vcpu, uint64_t affinity, uint64_t leve
 static void system_reset(struct vcpu *vcpu)
 {
 	if (vcpu->vm->flags & AV_VM_FLAG_CONTROL) {
-		vm_crash(vcpu, "SYSTEM_RESET", 0);
+		vm_crash(vcpu, "SYSTEM_RESET", 0, 0);
 		return;
 	}
 	if (!call_operation_begin(vcpu))

@@ -92,7 +92,7 @@ struct vcpu *trap_aarch32(struct vcpu *vcpu)
 struct vcpu *trap_serror(struct vcpu *vcpu)
 {
 	vcpu->vm->stats.exits[AV_EXIT_OTHER]++;
-	vm_crash(vcpu, "SError", 0);
+	vm_crash(vcpu, "SError", 0, 0);
 	return sched_exit(vcpu);
 }
 

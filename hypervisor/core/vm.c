@@ -65,17 +65,18 @@ void vm_set_state(struct vm *vm, uint32_t state)
 	vm->state = state;
 }
 
-void vm_crash(struct vcpu *vcpu, const char *reason, uint32_t word)
+void vm_crash(struct vcpu *vcpu, const char *reason, uint64_t far, uint32_t word)
 {
 	struct vm *vm = vcpu->vm;
 
-	vm->crash_pc = vcpu->pc;
-	vm->crash_esr = vcpu->loaded ? sysreg_read(esr_el2) : 0;
-	vm->crash_word = word;
-	memset(vm->crash_reason, 0, sizeof(vm->crash_reason));
-	memcpy(vm->crash_reason, reason, strnlen(reason, sizeof(vm->crash_reason) - 1));
-	log_vm(vm, "crashed: %s (PC 0x%lx, instruction 0x%08x)", reason, vm->crash_pc, word);
-	event_add(AV_EVENT_CRASH, vm->index, vm->crash_pc, vm->crash_esr, reason);
+	memset(&vm->crash, 0, sizeof(vm->crash));
+	vm->crash.pc = vcpu->pc;
+	vm->crash.esr = vcpu->loaded ? sysreg_read(esr_el2) : 0;
+	vm->crash.far = far;
+	vm->crash.word = word;
+	memcpy(vm->crash.reason, reason, strnlen(reason, sizeof(vm->crash.reason) - 1));
+	log_vm(vm, "crashed: %s (PC 0x%lx, instruction 0x%08x)", reason, vm->crash.pc, word);
+	event_add(AV_EVENT_CRASH, vm->index, vm->crash.pc, vm->crash.esr, reason);
 	vm_set_state(vm, AV_STATE_CRASHED);
 	sched_yield();
 }

@@ -85,9 +85,12 @@ struct vm {
 	uint64_t reset_times[10]; /* physical counter of the last SYSTEM_RESETs */
 	unsigned reset_next;
 
-	char crash_reason[64];
-	uint64_t crash_pc, crash_esr, crash_far;
-	uint32_t crash_word;
+	/* What it crashed of, and what the state in `undo` had crashed of. */
+	struct crash {
+		char reason[64];
+		uint64_t pc, esr, far;
+		uint32_t word;
+	} crash, undo_crash;
 
 	const struct av_manifest_vm *manifest;
 	struct av_vm_stats stats;
@@ -137,7 +140,7 @@ void vm_set_state(struct vm *vm, uint32_t state);
  * The guest of vcpu did what ends it: state crashed, reason and registers kept; it stays listed and restorable.
  * The caller goes on to the scheduler, which will not run the VM again.
  */
-void vm_crash(struct vcpu *vcpu, const char *reason, uint32_t word);
+void vm_crash(struct vcpu *vcpu, const char *reason, uint64_t far, uint32_t word);
 
 /*
  * Stop all vCPUs of vm and take their contexts off the CPUs, or put them back. The caller holds op_lock. Time stands still between.
