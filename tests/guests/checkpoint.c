@@ -169,6 +169,51 @@ static unsigned int check_system(void)
 	return bad;
 }
 
+/* The keys of pointer authentication, where the PE has them: op0 3, op1 0, CRn 2. */
+#define KEY_REGISTERS(_)                                                                           \
+	_(s3_0_c2_c1_0, 1) _(s3_0_c2_c1_1, 2) _(s3_0_c2_c1_2, 3) _(s3_0_c2_c1_3, 4)                \
+	_(s3_0_c2_c2_0, 5) _(s3_0_c2_c2_1, 6) _(s3_0_c2_c2_2, 7) _(s3_0_c2_c2_3, 8)                \
+	_(s3_0_c2_c3_0, 9) _(s3_0_c2_c3_1, 10)
+#define KEY_PATTERN 0x1122334455667700ul
+
+static bool has_keys(void)
+{
+	uint64_t isar1;
+
+	__asm__("mrs %0, id_aa64isar1_el1" : "=r"(isar1));
+	return isar1 & 0xff000ff0;
+}
+
+static void write_keys(uint64_t flip)
+{
+	if (!has_keys())
+		return;
+#define WRITE(name, value) __asm__ volatile("msr " #name ", %0" : : "r"((KEY_PATTERN + value) ^ flip));
+	KEY_REGISTERS(WRITE)
+#undef WRITE
+	__asm__ volatile("isb");
+}
+
+static unsigned int check_keys(void)
+{
+	unsigned int bad = 0;
+
+	if (!has_keys())
+		return 0;
+#define CHECK(name, value)                                                                         \
+	{                                                                                          \
+		uint64_t found;                                                                    \
+		__asm__ volatile("mrs %0, " #name : "=r"(found));                                  \
+		if (found != KEY_PATTERN + value) {                                                \
+			bad++;                                                                     \
+			print("canary BAD " #name "=0x%lx\n", found);                              \
+		}                                                                                  \
+	}
+	KEY_REGISTERS(CHECK)
+#undef CHECK
+	return bad;
+}
+
 static unsigned int check_registers(const struct canary *found)
 {
 	unsigned int bad = 0;
@@ -210,15 +255,17 @@ static void canary_scene(void)
 	unsigned int bad;
 
 	write_system(0);
+	write_keys(0);
 	keep_live();
 	canary_checkpoint(&found);
-	bad = check_system() + check_live() + check_registers(&found);
+	bad = check_system() + check_keys() + check_live() + check_registers(&found);
 	round = guest_generation() - first;
 	print("canary round=%lu %s\n", round, bad ? "BAD" : "ok");
 	if (round >= ROUNDS)
 		return;
 	memset(&found, 0xee, sizeof(found));
 	write_system(0x10);
+	write_keys(~0ul);
 	spoil_vectors();
 	flip_live();
 	hvc_restore(-1);
@@ -249,7 +296,7 @@ void guest_main(uint64_t dtb)
 {
 	(void)dtb;
 	interrupts_init();
-	print("checkpoint: start\n");
+	print("checkpoint: start, pointer authentication keys: %s\n", has_keys() ? "yes" : "no");
 	if (!guest_has_hypervisor())
 		guest_panic("needs the hypervisor");
 	canary_scene();

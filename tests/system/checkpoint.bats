@@ -7,10 +7,14 @@ load guests
 
 setup_file() {
 	machine_begin
+	on_cpu cortex-a57
+}
+
+on_cpu() {
 	set_up <<-END
 	version: 1
 	name: checkpoint
-	machine: {cpus: 2, memory: 512MiB}
+	machine: {cpus: 2, memory: 512MiB, cpu: "$1"}
 	vms:
 	  - {name: vm1, image: $GUESTS/checkpoint.elf, memory: 64MiB}
 	  - {name: vm2, image: $GUESTS/heartbeat.elf, memory: 32MiB}
@@ -25,12 +29,16 @@ setup() {
 	machine_here
 }
 
-@test "registers, FP registers and EL1 system registers are after each restore as at the checkpoint" {
+canary_survives() {
 	says vm1 '^checkpoint: done'
 	# The first time, and after each of four restores.
-	[ "$(log vm1 | grep '^canary ')" = "$(printf 'canary round=%d ok\n' 0 1 2 3 4)" ]
+	expect_equal "$(log vm1 | grep '^canary ')" "$(printf 'canary round=%d ok\n' 0 1 2 3 4)"
 	run log vm1
 	[[ "$output" != *BAD* && "$output" != *'CAME BACK'* ]]
+}
+
+@test "registers, FP registers and EL1 system registers are after each restore as at the checkpoint" {
+	canary_survives
 }
 
 @test "each restore prints the static and the register variable of the checkpoint again" {
@@ -50,6 +58,16 @@ setup() {
 	local at
 	at=$(mark vm1)
 	says vm1 '^checkpoint: alive ' "$at"
+	heart_beats vm2
+	audit vm1 vm2
+}
+
+@test "so they are on a PE of today, keys of pointer authentication among them" {
+	avctl down
+	on_cpu max,pauth-impdef=on
+	canary_survives
+	said vm1 '^checkpoint: start, pointer authentication keys: yes'
+	[ "$(log vm1 | grep -c '^After checkpoint, i=0, j=1131796$')" -eq 5 ]
 	heart_beats vm2
 	audit vm1 vm2
 }
