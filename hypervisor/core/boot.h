@@ -12,6 +12,12 @@ void *boot_alloc(size_t size);
 /* One clear line on the UART, then the machine stands still. */
 _Noreturn void boot_refuse(const char *text, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * While not NULL, an exception taken from EL2 is no bug: the machine lacks this. Only the boot CPU
+ * looks for what may not be there.
+ */
+extern const char *boot_missing;
+
 /* Entered from boot.S. */
 _Noreturn void hyp_main(void);
 struct cpu;

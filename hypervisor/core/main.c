@@ -29,6 +29,7 @@ unsigned cpu_count = 1;
 struct counters counters;
 uint64_t counter_hz, counter_start;
 struct manifest_view boot_manifest;
+const char *boot_missing;
 
 /* In the image's first 2 MiB, so that mmu_guard() reaches them. */
 char cpu_stacks[AV_CPU_MAX][CPU_STACK_SIZE] __attribute__((section(".bss.stacks"), aligned(4096)));
@@ -76,6 +77,18 @@ static void manifest_read(void)
 	wrong = manifest_check(manifest, AV_MANIFEST_SIZE_MAX, &boot_manifest);
 	if (wrong)
 		boot_refuse("manifest: %s", wrong);
+}
+
+/* The last word of RAM is there, or the access faults. */
+static void memory_probe(uint64_t size)
+{
+	static char what[64];
+
+	format(what, sizeof(what), "memory: machine.memory is %lu MiB", size >> 20);
+	__atomic_store_n(&boot_missing, what, __ATOMIC_SEQ_CST);
+	(void)*(volatile uint64_t *)(AV_RAM_PA + size - sizeof(uint64_t));
+	dsb(sy);
+	__atomic_store_n(&boot_missing, NULL, __ATOMIC_SEQ_CST);
 }
 
 static void cpu_start(struct cpu *cpu)
@@ -145,6 +158,7 @@ _Noreturn void hyp_main(void)
 	manifest_read();
 	cpu_count = boot_manifest.head->cpu_count;
 	mmu_init(boot_manifest.head->ram_size);
+	memory_probe(boot_manifest.head->ram_size);
 	need(gicv3_init());
 	cpus[0].id = 0;
 	cpu_start(&cpus[0]);

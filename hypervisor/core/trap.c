@@ -5,6 +5,7 @@
  */
 #include "core/trap.h"
 #include "arch/sysreg.h"
+#include "core/boot.h"
 #include "core/bug.h"
 #include "core/hypercall.h"
 #include "core/irq.h"
@@ -100,6 +101,8 @@ _Noreturn void own_exception(uint64_t kind, uint64_t frame, uint64_t link)
 {
 	char text[200];
 
+	if (boot_missing)
+		boot_refuse("this machine lacks %s", boot_missing);
 	format(text, sizeof(text),
 	       "\nEL2 exception (%s): ESR 0x%lx ELR 0x%lx FAR 0x%lx SPSR 0x%lx frame 0x%lx link 0x%lx\n",
 	       kind ? "asynchronous" : "synchronous", sysreg_read(esr_el2), sysreg_read(elr_el2),

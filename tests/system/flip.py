@@ -100,9 +100,12 @@ with open(ram_file, "r+b") as ram:
     places = fields(whole)
     print(f"# seed {seed}, {size} bytes")
     bad, ends = 0, {}
+    more_memory = [divmod(64 * 8 + bit, 8) for bit in range(memory.bit_length(), 34)]
     for number in range(count + 1):
         manifest = bytearray(whole)
         at, bit = draw.choice(places), draw.randrange(8)
+        if number % 8 == 1 and number // 8 < len(more_memory):
+            at, bit = more_memory[number // 8]
         if number:
             manifest[at] ^= 1 << bit
         if number % 8:
@@ -111,6 +114,8 @@ with open(ram_file, "r+b") as ram:
         ram.write(manifest)
         ram.flush()
         end, text = boot()
+        if end.startswith("runs") and struct.unpack_from("<Q", manifest, 64)[0] > memory:
+            end = "runs with more memory than there is"
         ends[end] = ends.get(end, 0) + 1
         if end not in ("runs", "refused", "runs, its control VM does not") or (number == 0 and end != "runs"):
             bad += 1
