@@ -118,7 +118,7 @@ static int64_t affinity_info(struct vcpu *vcpu, uint64_t affinity, uint64_t leve
 
 	if (!other || level > 3)
 		return PSCI_INVALID_PARAMETERS;
-	return other->power == VCPU_ON ? 0 : 1;
+	return is_on(other) ? 0 : 1;
 }
 
 static void system_reset(struct vcpu *vcpu)
