@@ -63,6 +63,10 @@ void vm_set_state(struct vm *vm, uint32_t state)
 	if (state != AV_STATE_RUNNING)
 		vm_clock_stop(vm);
 	vm->state = state;
+	/* It ended itself: its other vCPUs leave their CPUs, too. */
+	for (unsigned i = 0; !vm->held && state != AV_STATE_RUNNING && i < vm->vcpu_count; i++)
+		if (vm->vcpus[i].cpu != cpu_this())
+			sched_kick(&vm->vcpus[i], 0);
 }
 
 void vm_crash(struct vcpu *vcpu, const char *reason, uint64_t far, uint32_t word)
