@@ -133,6 +133,8 @@ void trap_abort(struct vcpu *vcpu, uint64_t esr)
 	}
 	spin_lock(&vm->lock);
 	fault = vmem_fault(&vm->mem, ipa(address), is_write(esr), vm->vcpu_count > 1);
+	if (fault == VMEM_STARVED)
+		vm_set_state(vm, AV_STATE_STARVED); /* under the lock: who frees frames looks at the state after it */
 	spin_unlock(&vm->lock);
 	switch (fault) {
 	case VMEM_TOUCHED:
@@ -149,7 +151,6 @@ void trap_abort(struct vcpu *vcpu, uint64_t esr)
 	case VMEM_STARVED:
 		vm->stats.exits[AV_EXIT_FAULT_OTHER]++;
 		log_vm(vm, "starved: its budget of %lu frames is used up", vm->mem.budget.limit);
-		vm_set_state(vm, AV_STATE_STARVED);
 		event_add(AV_EVENT_STARVED, vm->index, address, 0, NULL);
 		sched_yield();
 		return;
