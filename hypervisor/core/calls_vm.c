@@ -129,6 +129,14 @@ static bool is_control(const struct call *call)
 	return call->target->flags & AV_VM_FLAG_CONTROL;
 }
 
+/* A caller that ended itself is not on its CPU any more: once the lock is free, somebody else may give it another state. */
+static int end_with(struct call *call, int error)
+{
+	call_answer(call, error);
+	call_operation_end();
+	return CALL_NO_RETURN;
+}
+
 static int change(struct call *call, int (*operation)(struct vm *vm))
 {
 	int error;
@@ -138,9 +146,8 @@ static int change(struct call *call, int (*operation)(struct vm *vm))
 	if (!call_operation_begin(call->vcpu))
 		return CALL_NO_RETURN;
 	error = operation(call->target);
-	call_operation_end();
 	call->results[0] = call->target->state;
-	return error;
+	return end_with(call, error);
 }
 
 int call_VM_PAUSE(struct call *call)
@@ -200,8 +207,7 @@ int call_VM_CRASH(struct call *call)
 	format(reason, sizeof(reason), "asked for by %s, code 0x%lx",
 	       call->target == call->caller ? "itself" : "control", call->in.args[1]);
 	error = operation_crash(call->target, reason);
-	call_operation_end();
-	return error;
+	return end_with(call, error);
 }
 
 int call_VM_YIELD(struct call *call)

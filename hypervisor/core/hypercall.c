@@ -31,6 +31,13 @@ void call_operation_end(void)
 	spin_unlock(&op_lock);
 }
 
+void call_answer(struct call *call, int status)
+{
+	call->vcpu->x[0] = (uint64_t)(int64_t)status;
+	for (unsigned i = 0; i < 3; i++)
+		call->vcpu->x[1 + i] = call->results[i];
+}
+
 static void vendor_call(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
@@ -45,11 +52,8 @@ static void vendor_call(struct vcpu *vcpu)
 		call.target = call.in.target == CALL_TARGET_NONE ? NULL : vms[call.in.target];
 		status = handlers[call.in.number](&call);
 	}
-	if (status == CALL_NO_RETURN)
-		return;
-	vcpu->x[0] = (uint64_t)(int64_t)status;
-	for (unsigned i = 0; i < 3; i++)
-		vcpu->x[1 + i] = call.results[i];
+	if (status != CALL_NO_RETURN)
+		call_answer(&call, status);
 }
 
 void hypercall(struct vcpu *vcpu)

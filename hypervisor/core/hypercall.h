@@ -29,6 +29,9 @@ typedef int call_handler(struct call *call);
 #include <avisor/hypercalls.def>
 #undef AV_HVC
 
+/* Write status and results to the caller's registers. For handlers that return CALL_NO_RETURN; hypercall() does it else. */
+void call_answer(struct call *call, int status);
+
 /* Try for op_lock; when it is not to be had, the instruction runs again after others had their turn. */
 bool call_operation_begin(struct vcpu *vcpu);
 void call_operation_end(void);
