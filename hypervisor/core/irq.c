@@ -35,6 +35,9 @@ static void maintenance(struct vcpu *vcpu)
 	spin_lock(&vcpu->vm->lock); /* `dirty` is of all its vCPUs */
 	vcpu->vm->gic.dirty |= (uint8_t)(1u << vcpu->index);
 	spin_unlock(&vcpu->vm->lock);
+	/* The cause stays until the list registers are filled again, and with it the level: off, or this never ends. */
+	write_reg(ICH_HCR_EL2, read_reg(ICH_HCR_EL2) & ~VGIC_HCR_EN);
+	isb();
 	if (vcpu->waiting)
 		sched_kick(vcpu, 0);
 }
