@@ -24,6 +24,7 @@ struct cpu {
 	bool resched; /* someone else may deserve this CPU: set by any CPU, cleared here */
 	uint64_t slice_end;
 	uint64_t deadline;	 /* what CNTHP_CVAL holds, ~0 when off */
+	uint64_t flush_at;	 /* when console bytes without a newline go out, ~0: there are none */
 	uint64_t control_burst; /* ticks the control VM has had in a row */
 	uint64_t idle_ticks;
 };

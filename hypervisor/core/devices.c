@@ -56,6 +56,8 @@ static void uart_out(void *ctx, uint8_t byte)
 	devices_console_out(vm, vm->port_console, &byte, 1);
 	if (byte == '\n')
 		virtio_serial_flush(vm->port_console);
+	else
+		sched_flush_soon(); /* a prompt, and then the guest polls for the answer */
 }
 
 static size_t console_out(void *ctx, unsigned port, const uint8_t *bytes, size_t size)

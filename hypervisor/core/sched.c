@@ -119,13 +119,31 @@ static void deadline_set(struct cpu *cpu, uint64_t at)
 	isb();
 }
 
+void sched_flush_soon(void)
+{
+	struct cpu *cpu = cpu_this();
+
+	if (cpu->flush_at != ~0UL)
+		return;
+	cpu->flush_at = counter_now() + ns_to_ticks(SCHED_FLUSH_NS);
+	if (cpu->flush_at < cpu->deadline)
+		deadline_set(cpu, cpu->flush_at);
+}
+
+static void flush(struct cpu *cpu)
+{
+	cpu->flush_at = ~0UL;
+	if (cpu->loaded)
+		devices_flush_output(cpu->loaded->vm);
+}
+
 static void unload(struct cpu *cpu)
 {
 	struct vcpu *vcpu = cpu->loaded;
 
 	if (!vcpu)
 		return;
-	devices_flush_output(vcpu->vm);
+	flush(cpu);
 	vcpu_unload(vcpu);
 	if (vcpu->waiting) {
 		spin_lock(&cpu->lock);
@@ -209,8 +227,7 @@ static void idle(struct cpu *cpu, uint64_t wake)
 {
 	uint64_t start;
 
-	if (cpu->loaded)
-		devices_flush_output(cpu->loaded->vm);
+	flush(cpu);
 	if (devices_housekeeping()) {
 		irq_take_all(cpu);
 		return; /* there is more to do, but look at the queues first */
@@ -240,6 +257,8 @@ static struct vcpu *choose(struct cpu *cpu)
 
 		__atomic_store_n(&cpu->resched, false, __ATOMIC_RELEASE);
 		retire(cpu, now);
+		if (cpu->flush_at <= now)
+			flush(cpu);
 		/* A held VM's context is wanted in memory, that of a vCPU turned off is void: give it up before anything else. */
 		if (cpu->loaded && !can_run(cpu->loaded))
 			unload(cpu);
@@ -255,6 +274,8 @@ static struct vcpu *choose(struct cpu *cpu)
 		spin_lock(&cpu->lock);
 		until = wake_sleepers(cpu, now);
 		spin_unlock(&cpu->lock);
+		if (cpu->flush_at < until)
+			until = cpu->flush_at;
 		if (cpu->queue_first[0] || cpu->queue_first[1]) {
 			cpu->slice_end = now + vcpu->vm->slice;
 			if (cpu->slice_end < until)
@@ -292,5 +313,6 @@ _Noreturn void sched_start(void)
 	struct cpu *cpu = cpu_this();
 
 	cpu->deadline = ~0UL;
+	cpu->flush_at = ~0UL;
 	guest_enter(sched_exit(choose(cpu)));
 }

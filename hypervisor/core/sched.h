@@ -9,6 +9,7 @@
 
 #define SCHED_SLICE_NS 5000000u
 #define SCHED_CONTROL_BURST_NS 10000000u
+#define SCHED_FLUSH_NS 5000000u
 
 /* Put a vCPU on its CPU's queue and make that CPU look; with requests (REQUEST_*), from any CPU. */
 void sched_kick(struct vcpu *vcpu, uint32_t requests);
@@ -21,6 +22,9 @@ _Noreturn void sched_start(void);
 
 /* Make this CPU choose anew at its next sched_exit(). */
 void sched_yield(void);
+
+/* The vCPU that runs here has put bytes where only devices_flush_output() takes them on: soon, if nothing does it before. */
+void sched_flush_soon(void);
 
 /* vectors.S: into the guest. */
 _Noreturn void guest_enter(struct vcpu *vcpu);

@@ -115,10 +115,12 @@ static void hold(struct vm *vm, bool keep)
 		struct vcpu *vcpu = &vm->vcpus[i];
 
 		if (vcpu->cpu == here && here->loaded == vcpu) {
-			if (here->current == vcpu)
+			if (here->current == vcpu) {
 				vcpu_store(vcpu, keep);
-			else
+			} else {
+				devices_flush_output(vm);
 				vcpu_unload(vcpu);
+			}
 		} else if (vcpu->cpu != here) {
 			elsewhere = true;
 			__atomic_store_n(&vcpu->cpu->resched, true, __ATOMIC_SEQ_CST);
@@ -154,6 +156,7 @@ static void release_current(struct vcpu *vcpu)
 			BUG_ON(!vcpu_load(vcpu)); /* nobody else can hold it: op_lock is the caller's */
 		return;
 	}
+	devices_flush_output(vcpu->vm);
 	if (vcpu->loaded)
 		vcpu_unload(vcpu);
 	spin_lock(&here->lock);
