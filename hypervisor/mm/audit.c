@@ -18,6 +18,7 @@ struct audit {
 	uint64_t queued;
 	uint64_t records; /* not dead */
 	uint64_t state_frames;
+	uint64_t used, unused; /* frames with this owner */
 };
 
 #define CHECK(condition, what)           \
@@ -154,6 +155,10 @@ static bool check_frame(struct audit *a, uint32_t index)
 	bool seen = frame->flags & FRAME_SEEN;
 
 	frame->flags = (uint16_t)(frame->flags & ~FRAME_SEEN);
+	if (frame->kind == FRAME_FREE)
+		a->unused++;
+	else
+		a->used++;
 	switch (frame->kind) {
 	case FRAME_DATA:
 		CHECK(seen, "a page is owned by nobody");
@@ -279,6 +284,9 @@ static bool check_all(struct audit *a)
 			good = check_frame(a, (uint32_t)i) && good;
 	if (!good)
 		return false;
+	CHECK(a->used == a->m->budget.used, "the count of used frames is wrong");
+	CHECK(a->unused == a->m->budget.cached, "the count of frames at hand is wrong");
+	CHECK(a->used + a->unused <= a->m->budget.limit, "the budget is exceeded");
 	CHECK(a->borrowing == a->borrowed, "a borrower is missing in its base's list");
 	CHECK(a->state_frames == a->records * a->m->spill_count, "state frames were lost");
 	return check_queue(a) && check_live(a);

@@ -12,3 +12,6 @@ UNIT_frame_SRC := tests/unit/test_frame.c hypervisor/mm/frame.c hypervisor/arch/
 
 UNITS += snapshot
 UNIT_snapshot_SRC := tests/unit/test_snapshot.c $(MM_UNIT_SRC)
+
+UNITS += audit
+UNIT_audit_SRC := tests/unit/test_audit.c $(MM_UNIT_SRC)
