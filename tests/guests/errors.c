@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * errors.c - reaches each error that abi/README.md documents, and says `errors: CALL ERROR` when it was that one.
+ * As an ordinary VM (snapshots: {keep: 4, when-full: refuse}, little memory for them, member of one region) it says so on
+ * its console. In place of the control VM it says so in the hypervisor's log and then serves as the agent: what needs the
+ * privilege is reached there, with VM 1 as the target, which must be one that nobody else commands. Never ends.
+ */
+#include "baremetal/guest.h"
+#include "baremetal/serve.h"
+
+#include <avisor/manifest.h>
+
+#define BUFFER (GUEST_RAM_BASE + 0x3f0000)
+#define NOWHERE 0x3000000000ul
+#define NAME BUFFER
+#define PAGES (GUEST_RAM_BASE + 0x400000)
+#define PAGE_COUNT 992
+#define TARGET 1
+
+static bool control;
+static unsigned int wrong;
+
+static const char *const names[] = {
+	"OK",        "NOT_SUPPORTED", "INVALID", "DENIED", "NOT_FOUND", "WRONG_STATE",
+	"NO_MEMORY", "BAD_ADDRESS",   "EXISTS",  "PINNED", "LIMIT",     "INTEGRITY",
+};
+
+static const char *name_of(int64_t status)
+{
+	uint64_t at = (uint64_t)-status;
+
+	return at < sizeof(names) / sizeof(names[0]) ? names[at] : "?";
+}
+
+/* The control VM has no console; the log takes 50 lines a second of a VM. */
+static void say(const char *call, const char *what, bool good)
+{
+	static unsigned int lines;
+	char text[128] = "errors: ";
+	size_t at = strlen(text);
+
+	if (!control) {
+		print("errors: %s%s %s\n", good ? "" : "WRONG ", call, what);
+		return;
+	}
+	for (const char *part = good ? "" : "WRONG "; *part; part++)
+		text[at++] = *part;
+	for (; *call; call++)
+		text[at++] = *call;
+	text[at++] = ' ';
+	for (; *what; what++)
+		text[at++] = *what;
+	text[at] = '\0';
+	if (++lines % 40 == 0)
+		delay_us(1100000);
+	hvc_print(text);
+}
+
+static void expect(const char *call, int64_t found, int64_t wanted)
+{
+	if (found != wanted)
+		wrong++;
+	say(call, name_of(found), found == wanted);
+}
+
+static void put_name(const char *name)
+{
+	memset((void *)NAME, 0, AV_NAME_SIZE);
+	memcpy((void *)NAME, name, strlen(name));
+}
+
+/* --- what every call has */
+
+enum privilege { SELF, ANY, CALLER, CONTROL, OTHER };
+
+static const struct {
+	const char *name;
+	uint32_t number;
+	unsigned int arity;
+	enum privilege privilege;
+} calls[] = {
+#define AV_HVC(name, number, arity, privilege) {#name, number, arity, privilege},
+#include <avisor/hypercalls.def>
+#undef AV_HVC
+};
+
+static int64_t ask(uint32_t number, uint64_t x1, uint64_t x6)
+{
+	return hvc_call(AV_HVC_ID(number), x1, 0, 0, 0, 0, x6).status;
+}
+
+static void general(void)
+{
+	expect("any", ask(0xfff, 0, 0), AV_E_NOT_SUPPORTED);
+	for (unsigned int i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		bool targets = calls[i].privilege == SELF || calls[i].privilege == OTHER;
+
+		expect("any", ask(calls[i].number, targets ? AV_VM_SELF : 0, 1), AV_E_INVALID);
+		if (control && targets)
+			expect("any", ask(calls[i].number, 1000, 0), AV_E_NOT_FOUND);
+		if (!control && targets)
+			expect("any", ask(calls[i].number, 1000, 0), AV_E_DENIED);
+		if (!control && (calls[i].privilege == CONTROL || calls[i].privilege == OTHER))
+			expect("any", ask(calls[i].number, targets ? AV_VM_SELF : 0, 0),
+			       AV_E_DENIED);
+	}
+}
+
+/* --- as an ordinary VM */
+
+static void info(void)
+{
+	expect("VM_INFO", hvc_VM_INFO(AV_VM_SELF, NOWHERE, 8).status, AV_E_BAD_ADDRESS);
+	expect("VM_STATS", hvc_VM_STATS(AV_VM_SELF, NOWHERE, 8).status, AV_E_BAD_ADDRESS);
+	expect("REGION_INFO", hvc_REGION_INFO(0, NOWHERE, 8).status, AV_E_BAD_ADDRESS);
+	expect("REGION_INFO", hvc_REGION_INFO(1, BUFFER, 8).status,
+	       AV_E_NOT_FOUND); /* not a member */
+	expect("REGION_INFO", hvc_REGION_INFO(9, BUFFER, 8).status, AV_E_NOT_FOUND);
+	expect("PRINT", hvc_PRINT(BUFFER, 257).status, AV_E_INVALID);
+	expect("PRINT", hvc_PRINT(NOWHERE, 1).status, AV_E_BAD_ADDRESS);
+	expect("VM_RESTART", hvc_VM_RESTART(AV_VM_SELF, 2).status, AV_E_INVALID);
+	expect("TEST_HOOK", hvc_TEST_HOOK(0, 1).status, AV_E_INVALID);
+	expect("TEST_HOOK", hvc_TEST_HOOK(77, 0).status, AV_E_INVALID);
+	expect("TEST_HOOK", hvc_TEST_HOOK(AV_HOOK_BUG, 0).status, AV_E_DENIED);
+}
+
+static void snapshots(void)
+{
+	uint64_t id;
+
+	expect("SNAPSHOT_RESTORE", hvc_SNAPSHOT_RESTORE(AV_VM_SELF, AV_SNAPSHOT_LATEST, 0).status,
+	       AV_E_NOT_FOUND);
+	expect("SNAPSHOT_RESTORE", hvc_SNAPSHOT_RESTORE(AV_VM_SELF, 7, 0).status, AV_E_NOT_FOUND);
+	expect("SNAPSHOT_RESTORE", hvc_SNAPSHOT_RESTORE(AV_VM_SELF, AV_SNAPSHOT_UNDO, 0).status,
+	       AV_E_NOT_FOUND);
+	expect("SNAPSHOT_RESTORE", hvc_SNAPSHOT_RESTORE(AV_VM_SELF, AV_SNAPSHOT_BOOT, 4).status,
+	       AV_E_INVALID);
+	expect("SNAPSHOT_RESTORE",
+	       hvc_SNAPSHOT_RESTORE(AV_VM_SELF, AV_SNAPSHOT_BOOT, AV_RESTORE_UNDO).status,
+	       AV_E_DENIED);
+	expect("SNAPSHOT_TAKE", hvc_SNAPSHOT_TAKE(AV_VM_SELF, 0, 0, 1).status, AV_E_INVALID);
+	expect("SNAPSHOT_TAKE", hvc_SNAPSHOT_TAKE(AV_VM_SELF, NOWHERE, 0, 0).status,
+	       AV_E_BAD_ADDRESS);
+	put_name("No Name");
+	expect("SNAPSHOT_TAKE", hvc_SNAPSHOT_TAKE(AV_VM_SELF, NAME, 0, 0).status, AV_E_INVALID);
+	put_name("one");
+	id = hvc_SNAPSHOT_TAKE(AV_VM_SELF, NAME, 0, 0).value[0];
+	expect("SNAPSHOT_TAKE", hvc_SNAPSHOT_TAKE(AV_VM_SELF, NAME, 0, 0).status, AV_E_EXISTS);
+	expect("SNAPSHOT_DELETE", hvc_SNAPSHOT_DELETE(AV_VM_SELF, id + 7).status, AV_E_NOT_FOUND);
+	expect("SNAPSHOT_DELETE", hvc_SNAPSHOT_DELETE(AV_VM_SELF, AV_SNAPSHOT_UNDO).status,
+	       AV_E_NOT_FOUND);
+	expect("SNAPSHOT_DELETE", hvc_SNAPSHOT_DELETE(AV_VM_SELF, AV_SNAPSHOT_BOOT).status,
+	       AV_E_PINNED);
+	expect("SNAPSHOT_INFO", hvc_SNAPSHOT_INFO(AV_VM_SELF, id + 1, BUFFER, 8).status,
+	       AV_E_NOT_FOUND);
+	expect("SNAPSHOT_INFO", hvc_SNAPSHOT_INFO(AV_VM_SELF, AV_SNAPSHOT_UNDO, BUFFER, 8).status,
+	       AV_E_NOT_FOUND);
+	expect("SNAPSHOT_INFO", hvc_SNAPSHOT_INFO(AV_VM_SELF, id, NOWHERE, 8).status,
+	       AV_E_BAD_ADDRESS);
+}
+
+static int64_t set(uint64_t id, uint64_t what, uint64_t x4, uint64_t x5)
+{
+	return hvc_SNAPSHOT_SET(AV_VM_SELF, id, what, x4, x5).status;
+}
+
+static void settings(void)
+{
+	put_name("two");
+	hvc_SNAPSHOT_TAKE(AV_VM_SELF, NAME, 0, 0);
+	expect("SNAPSHOT_SET", set(0, 3, 0, 0), AV_E_INVALID);
+	expect("SNAPSHOT_SET", set(0, AV_SNAPSHOT_SET_PINNED, 2, 0), AV_E_INVALID);
+	expect("SNAPSHOT_SET", set(0, AV_SNAPSHOT_SET_PINNED, 1, 1), AV_E_INVALID);
+	expect("SNAPSHOT_SET", set(AV_SNAPSHOT_BOOT, AV_SNAPSHOT_SET_PINNED, 0, 0), AV_E_INVALID);
+	expect("SNAPSHOT_SET", set(0, AV_SNAPSHOT_SET_NAME, NOWHERE, 0), AV_E_BAD_ADDRESS);
+	expect("SNAPSHOT_SET", set(77, AV_SNAPSHOT_SET_PINNED, 1, 0), AV_E_NOT_FOUND);
+	expect("SNAPSHOT_SET", set(0, AV_SNAPSHOT_SET_NAME, NAME, 0), AV_E_EXISTS);
+	put_name("-two");
+	expect("SNAPSHOT_SET", set(0, AV_SNAPSHOT_SET_NAME, NAME, 0), AV_E_INVALID);
+	set(0, AV_SNAPSHOT_SET_PINNED, 1, 0);
+	expect("SNAPSHOT_DELETE", hvc_SNAPSHOT_DELETE(AV_VM_SELF, 0).status, AV_E_PINNED);
+}
+
+/* Writes the pages once, but stops when the budget is used up: with one page more this VM would starve. */
+static void fill(void)
+{
+	struct av_vm_info *self = (struct av_vm_info *)BUFFER;
+
+	for (uint64_t i = 0; i < PAGE_COUNT; i++) {
+		hvc_VM_INFO(AV_VM_SELF, BUFFER, sizeof(*self));
+		if (self->frames_budget == self->frames_used)
+			return;
+		*(volatile uint64_t *)(PAGES + i * GUEST_PAGE_SIZE) = i;
+	}
+}
+
+/* First there are too many snapshots, then, with fewer, too little memory for them. */
+static void room(void)
+{
+	int64_t status = AV_OK;
+
+	hvc_SNAPSHOT_TAKE(AV_VM_SELF, 0, 0, 0);
+	hvc_SNAPSHOT_TAKE(AV_VM_SELF, 0, 0, 0);
+	expect("SNAPSHOT_TAKE", hvc_SNAPSHOT_TAKE(AV_VM_SELF, 0, 0, 0).status, AV_E_LIMIT);
+	for (uint64_t id = 1; id <= 3; id++)
+		hvc_SNAPSHOT_DELETE(AV_VM_SELF, id);
+	hvc_MEMORY_DRAIN(AV_VM_SELF);
+	for (unsigned int i = 0; i < 4 && status == AV_OK; i++) {
+		fill();
+		status = hvc_SNAPSHOT_TAKE(AV_VM_SELF, 0, 0, 0).status;
+	}
+	expect("SNAPSHOT_TAKE", status, AV_E_NO_MEMORY);
+}
+
+/* --- in place of the control VM */
+
+/* What each does to the control VM itself, and with bits it does not know. */
+static void denied(void)
+{
+	static const uint64_t itself[] = {0, AV_VM_SELF};
+
+	for (unsigned int i = 0; i < 2; i++) {
+		expect("VM_PAUSE", hvc_VM_PAUSE(itself[i]).status, AV_E_DENIED);
+		expect("VM_RESUME", hvc_VM_RESUME(itself[i]).status, AV_E_DENIED);
+		expect("VM_STOP", hvc_VM_STOP(itself[i]).status, AV_E_DENIED);
+		expect("VM_START", hvc_VM_START(itself[i], 0).status, AV_E_DENIED);
+		expect("VM_RESTART", hvc_VM_RESTART(itself[i], 0).status, AV_E_DENIED);
+		expect("SNAPSHOT_TAKE", hvc_SNAPSHOT_TAKE(itself[i], 0, 0, 0).status, AV_E_DENIED);
+		expect("SNAPSHOT_RESTORE",
+		       hvc_SNAPSHOT_RESTORE(itself[i], AV_SNAPSHOT_BOOT, 0).status, AV_E_DENIED);
+	}
+	expect("VM_START", hvc_VM_START(TARGET, 2).status, AV_E_INVALID);
+	expect("VM_RESTART", hvc_VM_RESTART(TARGET, AV_RESTORE_UNDO).status, AV_E_INVALID);
+}
+
+static void states(void)
+{
+	expect("VM_RESUME", hvc_VM_RESUME(TARGET).status, AV_E_WRONG_STATE);
+	expect("VM_START", hvc_VM_START(TARGET, 0).status, AV_E_WRONG_STATE);
+	hvc_VM_PAUSE(TARGET);
+	expect("VM_PAUSE", hvc_VM_PAUSE(TARGET).status, AV_E_WRONG_STATE);
+	expect("VM_START", hvc_VM_START(TARGET, 0).status, AV_E_WRONG_STATE);
+	expect("crash of paused", hvc_VM_CRASH(TARGET, 1).status, AV_OK);
+	expect("VM_CRASH", hvc_VM_CRASH(TARGET, 1).status, AV_E_WRONG_STATE);
+	expect("VM_PAUSE", hvc_VM_PAUSE(TARGET).status, AV_E_WRONG_STATE);
+	expect("VM_RESUME", hvc_VM_RESUME(TARGET).status, AV_E_WRONG_STATE);
+	hvc_VM_STOP(TARGET);
+	expect("VM_STOP", hvc_VM_STOP(TARGET).status, AV_E_WRONG_STATE);
+	expect("VM_CRASH", hvc_VM_CRASH(TARGET, 1).status, AV_E_WRONG_STATE);
+	hvc_VM_START(TARGET, 0);
+	expect("crash of running", hvc_VM_CRASH(TARGET, 2).status, AV_OK);
+	hvc_VM_START(TARGET, 0);
+}
+
+static void buffers(void)
+{
+	expect("MACHINE_INFO", hvc_MACHINE_INFO(NOWHERE, 8).status, AV_E_BAD_ADDRESS);
+	expect("EVENT_READ", hvc_EVENT_READ(0, BUFFER, 0).status, AV_E_INVALID);
+	expect("EVENT_READ", hvc_EVENT_READ(0, BUFFER, sizeof(struct av_event) + 1).status,
+	       AV_E_INVALID);
+	expect("EVENT_READ", hvc_EVENT_READ(0, NOWHERE, sizeof(struct av_event)).status,
+	       AV_E_BAD_ADDRESS);
+	expect("LOG_READ", hvc_LOG_READ(0, NOWHERE, 16).status, AV_E_BAD_ADDRESS);
+	expect("REGION_INFO", hvc_REGION_INFO(2, BUFFER, 8).status, AV_E_NOT_FOUND);
+	expect("region of others", hvc_REGION_INFO(1, BUFFER, 8).status, AV_OK);
+}
+
+/* The test hook of control.c: nothing here needs it. */
+static void crash(void *context)
+{
+	(void)context;
+	guest_panic("asked to crash");
+}
+
+static void check_control(void)
+{
+	general();
+	denied();
+	states();
+	buffers();
+	say("done", wrong ? "WRONG" : "ok", true);
+	serve_control(crash, crash);
+}
+
+void guest_main(uint64_t dtb)
+{
+	struct av_vm_info *self = (struct av_vm_info *)BUFFER;
+
+	(void)dtb;
+	interrupts_init();
+	if (!guest_has_hypervisor())
+		guest_panic("needs the hypervisor");
+	hvc_VM_INFO(AV_VM_SELF, BUFFER, sizeof(*self));
+	control = self->flags & AV_VM_FLAG_CONTROL;
+	if (control)
+		check_control();
+	print("errors: start\n");
+	general();
+	info();
+	snapshots();
+	settings();
+	room();
+	say("done", wrong ? "WRONG" : "ok", true);
+	guest_stop();
+}
