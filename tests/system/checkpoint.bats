@@ -67,6 +67,7 @@ canary_survives() {
 	on_cpu max,pauth-impdef=on
 	canary_survives
 	said vm1 '^checkpoint: start, pointer authentication keys: yes'
+	said vm1 '^checkpoint: hidden registers: 2'
 	[ "$(log vm1 | grep -c '^After checkpoint, i=0, j=1131796$')" -eq 5 ]
 	heart_beats vm2
 	audit vm1 vm2

@@ -18,11 +18,16 @@
 	X(4, S3_0_C2_C2_0) X(5, S3_0_C2_C2_1) X(6, S3_0_C2_C2_2) X(7, S3_0_C2_C2_3)         \
 	X(8, S3_0_C2_C3_0) X(9, S3_0_C2_C3_1)
 
-void el1_save(struct el1_context *to)
+/* What a guest reaches although its ID registers do not offer it: no trap is there for these two (Arm ARM D17.2). */
+#define TPIDR2_EL0 S3_3_C13_C0_5
+#define VDISR_EL2 S3_4_C12_C1_1 /* DISR_EL1 at EL1 is this one while HCR_EL2.AMO is set */
+
+static void extensions_save(struct el1_context *to)
 {
-#define SAVE(field, name) to->field = sysreg_read(name);
-	EL1_REGISTERS(SAVE)
-#undef SAVE
+	if (features.sme)
+		to->tpidr2 = read_reg(TPIDR2_EL0);
+	if (features.ras)
+		to->vdisr = read_reg(VDISR_EL2);
 	if (features.pauth) {
 #define SAVE(i, name) to->pauth[i] = sysreg_read(name);
 		PAUTH_REGISTERS(SAVE)
@@ -30,14 +35,33 @@ void el1_save(struct el1_context *to)
 	}
 }
 
-void el1_load(const struct el1_context *from)
+static void extensions_load(const struct el1_context *from)
 {
-#define LOAD(field, name) sysreg_write(name, from->field);
-	EL1_REGISTERS(LOAD)
-#undef LOAD
+	if (features.sme)
+		write_reg(TPIDR2_EL0, from->tpidr2);
+	if (features.ras)
+		write_reg(VDISR_EL2, from->vdisr);
 	if (features.pauth) {
 #define LOAD(i, name) sysreg_write(name, from->pauth[i]);
 		PAUTH_REGISTERS(LOAD)
 #undef LOAD
 	}
+}
+
+void el1_save(struct el1_context *to)
+{
+#define SAVE(field, name) to->field = sysreg_read(name);
+	EL1_REGISTERS(SAVE)
+#undef SAVE
+	if (features.extensions)
+		extensions_save(to);
+}
+
+void el1_load(const struct el1_context *from)
+{
+#define LOAD(field, name) sysreg_write(name, from->field);
+	EL1_REGISTERS(LOAD)
+#undef LOAD
+	if (features.extensions)
+		extensions_load(from);
 }

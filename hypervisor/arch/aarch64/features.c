@@ -74,6 +74,9 @@ const char *features_init(void)
 		return "physical addresses of 36 bits";
 	id_init();
 	features.pauth = (isar1 & (FIELD(4) | FIELD(8) | FIELD(24) | FIELD(28))) != 0;
+	features.ras = (pfr0 & FIELD(28)) != 0;
+	features.sme = (sysreg_read(S3_0_C0_C4_1) & FIELD(24)) != 0;
+	features.extensions = features.pauth || features.ras || features.sme;
 	features.hcr = HCR_RW | HCR_VM | HCR_SWIO | HCR_IMO | HCR_FMO | HCR_AMO | HCR_FB | HCR_BSU_IS |
 		       HCR_TWI | HCR_TSC | HCR_TID1 | HCR_TID3 | HCR_TIDCP | HCR_TACR;
 	if (features.pauth)

@@ -5,7 +5,8 @@
 #include <stdint.h>
 
 struct features {
-	bool pauth;
+	bool extensions; /* any of the next: registers to switch that cortex-a57 has not */
+	bool pauth, ras, sme;
 	unsigned lr_count;
 	uint64_t hcr; /* HCR_EL2 for guests */
 	/* values a guest reads from op0=3, op1=0, CRn=0: [CRm][op2] */

@@ -13,6 +13,7 @@ struct el1_context {
 	uint64_t esr, far, afsr0, afsr1, par, contextidr;
 	uint64_t tpidr_el0, tpidrro_el0, tpidr_el1, sp_el0, sp_el1;
 	uint64_t elr, spsr, cntkctl, csselr, mdscr;
+	uint64_t tpidr2, vdisr; /* 0 without FEAT_SME, FEAT_RAS */
 	uint64_t pauth[10]; /* APIA, APIB, APDA, APDB, APGA: low, high; 0 without FEAT_PAuth */
 };
 
