@@ -26,20 +26,30 @@ teardown() {
 	avctl -s linux down >/dev/null 2>&1 || true
 }
 
-# set CPU-MODEL: configs/linux.yaml on that CPU, from this build
+# set_on CPU-MODEL: configs/linux.yaml on that CPU, from this build
 set_on() {
 	sed -e "s,\.\./build,$AVISOR_BUILD," -e "s/^machine: {/&cpu: \"$1\", /" "$AVISOR_TOP/configs/linux.yaml" >linux.yaml
 	grep -q "$1" linux.yaml
+	machine_up linux.yaml
+}
+
+# act MODE ROUNDS VM...: see linux.py
+act() {
+	local mode=$1
+
+	shift
+	AVCTL_SET=linux timeout --kill-after=5 "${SOAK:+3}600" python3 -B "$BATS_TEST_DIRNAME/linux.py" "$mode" \
+		"$AVISOR_BUILD/avctl" "$@" {AVISOR_LOCK_FD}<&-
 }
 
 # Boot, shell, file, snapshot, restores, hvc0, the clock: linux.py says what is looked at.
 back_in_time() {
+	local restores=10
+
 	set_on "$1"
-	machine_up linux.yaml
-	AVCTL_SET=linux timeout --kill-after=5 120 python3 "$BATS_TEST_DIRNAME/linux.py" "$AVISOR_BUILD/avctl" linux 10 \
-		{AVISOR_LOCK_FD}<&-
+	act back $restores linux
 	expect_equal "$(avctl -s linux ps -o json | json 'd["vms"][0]["state"]')" running "state of the VM"
-	expect_equal "$(avctl -s linux ps -o json | json 'd["vms"][0]["generation"]')" 10 "number of restores"
+	expect_equal "$(avctl -s linux ps -o json | json 'd["vms"][0]["generation"]')" $restores "number of restores"
 	avctl -s linux down
 }
 
@@ -49,4 +59,31 @@ back_in_time() {
 
 @test "Debian's kernel on max,pauth-impdef=on boots to a shell and goes back in time ten times" {
 	back_in_time max,pauth-impdef=on
+}
+
+@test "Linux reboots, powers off and panics, and comes back" {
+	set_on cortex-a57
+	act life 2 linux
+	avctl -s linux down
+}
+
+@test "three busy Linux VMs on two CPUs, one with its console on hvc0, are restored while the others run" {
+	local image="image: $AVISOR_BUILD/linux/vmlinuz, initrd: $AVISOR_BUILD/linux/initrd"
+
+	cat >linux.yaml <<-END
+	version: 1
+	name: linux
+	machine: {cpus: 2, memory: 2GiB}
+	vms:
+	  - {name: vm1, $image, bootargs: "console=ttyAMA0 quiet", memory: 256MiB, snapshots: {keep: 8}}
+	  - {name: vm2, $image, bootargs: "console=hvc0 console=ttyAMA0 quiet", memory: 512MiB, snapshots: {keep: 8}}
+	  - {name: vm3, $image, bootargs: "console=ttyAMA0 quiet", memory: 128MiB, snapshots: {keep: 8}}
+	END
+	machine_up linux.yaml
+	act busy "${SOAK:+20}200" vm1 vm2 vm3
+	for vm in vm1 vm2 vm3; do
+		expect_equal "$(avctl -s linux ps -o json | json "[v['state'] for v in d['vms'] if v['name'] == '$vm'][0]")" \
+			running "state of $vm"
+	done
+	avctl -s linux down
 }

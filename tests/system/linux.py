@@ -1,6 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""linux.py AVCTL VM [ROUNDS] - Show 10 of issue 2 on a set that is up: Debian's kernel at a shell, taken back in time.
+"""linux.py MODE AVCTL ROUNDS VM... - Debian's kernel at a shell, in a set that is up.
+
+back    Show 10 of issue 2: taken back in time
+busy    several at work, each restored again and again while the others run
+life    reboot, power-off and panic, as the kernel does them
 
 Acts as a user does: types on `avctl console` (a pseudo terminal), and runs `avctl snapshot take` and `avctl restore`.
 Waits for what must appear, with a deadline, never for a time. Exit code 1 and one line that says what was wrong.
@@ -56,11 +60,11 @@ class Console:
         self.run("stty -echo")
 
     def run(self, command):
-        """The command's output; it must succeed."""
+        """The command's output; it must succeed. The shell is at its prompt before and after."""
         Console.count += 1
         self.send(f"{command}; echo EN''D{Console.count}=$?\n")
-        before, match = self.expect(rb"END%d=(\d+)\s" % Console.count)
-        text = re.sub(r"^(\s*linux\$ )*", "", before.replace(b"\r", b"").decode(errors="replace"))
+        before, match = self.expect(rb"END%d=(\d+)\s+linux\$ " % Console.count)
+        text = before.replace(b"\r", b"").decode(errors="replace")
         check(match[1] == b"0", f"{command}: exit code {match[1].decode()}: {text}")
         return text.strip()
 
@@ -149,13 +153,22 @@ def hvc0_answers(machine, word):
     console.close()
 
 
-def show(avctl, vm, rounds):
-    machine = Machine(avctl, vm)
+def at_shell(machine):
+    """A console whose guest has booted, at the prompt."""
     console = machine.console("--replay", "1000")
-    started = time.monotonic()
     console.expect(rb"avisor-linux: up", 60)
     console.settle()
-    say(f"at the shell after {time.monotonic() - started:.1f} s")
+    return console
+
+
+def no_complaints(console):
+    log = console.run("dmesg")
+    check(not re.search(BAD, log), f"the kernel complains: {re.findall(f'.*(?:{BAD}).*', log)[:3]}")
+
+
+def back(avctl, rounds, vm):
+    machine = Machine(avctl, vm)
+    console = at_shell(machine)
     check(console.run("uname -sm") == "Linux aarch64", "uname")
     console.run("[ $(tty) = /dev/ttyAMA0 ]")
     hvc0_answers(machine, "fresh")
@@ -173,15 +186,68 @@ def show(avctl, vm, rounds):
                   ("--id", first) if number > rounds // 2 else ("--latest",))
         say(f"round {number}: as it was")
     hvc0_answers(machine, "restored")
-    log = console.run("dmesg")
-    check(not re.search(BAD, log), f"the kernel complains: {re.findall(f'.*(?:{BAD}).*', log)[:3]}")
-    console.run("sync")
+    no_complaints(console)
+    console.close()
+
+
+# Two jobs that write, read, fork and sleep.
+WORK = ("for j in 1 2; do (while :; do dd if=/dev/urandom of=/tmp/$j bs=4k count=50; md5sum /tmp/$j; usleep 3000; done) & "
+        "done >/dev/null 2>&1")
+
+
+def busy(avctl, rounds, *vms):
+    machines = [Machine(avctl, vm) for vm in vms]
+    consoles = [at_shell(machine) for machine in machines]
+    for machine, console in zip(machines, consoles):
+        console.run(WORK)
+        machine("snapshot", "take", machine.vm, "--name", "busy", "--pin")
+    for number in range(rounds):
+        for machine in machines:
+            machine("restore", machine.vm, "--name", "busy", *(["--no-undo"] if number % 3 else []))
+            if number % 10 == 9:
+                machine("snapshot", "take", machine.vm)
+    for machine, console in zip(machines, consoles):
+        console.send("\n")
+        console.expect(rb"linux\$ ")
+        jobs = console.run("jobs | wc -l")
+        check(jobs == "2", f"of the guest's two jobs there are: {jobs!r}")
+        clock = Clock(console)
+        clock.until(clock.read()[1] + 0.5)
+        no_complaints(console)
+        console.close()
+
+
+def life(avctl, rounds, vm):
+    machine = Machine(avctl, vm)
+    console = at_shell(machine)
+    machine("snapshot", "take", vm, "--name", "shell")
+
+    def back_at_shell():
+        machine("restore", vm, "--name", "shell")
+        console.send("\n")
+        console.expect(rb"linux\$ ")
+        console.run("uptime")
+
+    for command in ("reboot -f\n", None) * rounds:
+        if command:
+            console.send(command)
+        else:
+            machine("restart", vm)
+        console.expect(rb"Booting Linux")
+        console.expect(rb"avisor-linux: up", 60)
+        console.settle()
+    console.send("poweroff -f\n")
+    machine("wait", vm, "stopped", "--timeout", "20s")
+    back_at_shell()
+    console.send("echo c >/proc/sysrq-trigger\n")
+    console.expect(rb"end Kernel panic")
+    back_at_shell()
     console.close()
 
 
 if __name__ == "__main__":
     try:
-        show(sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 10)
+        {"back": back, "busy": busy, "life": life}[sys.argv[1]](sys.argv[2], int(sys.argv[3]), *sys.argv[4:])
     except (Failed, subprocess.TimeoutExpired) as error:
         print(f"linux.py: {error}", file=sys.stderr)
         sys.exit(1)
