@@ -65,6 +65,23 @@ static void disconnect(struct agent *agent)
 	line_feed_reset(&agent->feed);
 }
 
+/* A socket whose server has a full queue of clients would keep connect() for ever: ask again until the deadline. */
+static bool connect_until(int fd, const struct sockaddr_un *address, uint64_t deadline)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+
+	while (connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0) {
+		if (errno != EAGAIN && errno != EINTR)
+			return false;
+		if (agent_now() >= deadline) {
+			errno = ETIMEDOUT;
+			return false;
+		}
+		nanosleep(&moment, NULL);
+	}
+	return true;
+}
+
 /*
  * Connect once. The folder's path may be longer than a socket address: it is named by descriptor.
  * The empty line ends whatever half line the agent may have kept.
@@ -76,11 +93,10 @@ static bool connect_once(struct agent *agent)
 	disconnect(agent);
 	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s",
 		 agent->folder_fd, agent->port);
-	agent->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	agent->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (agent->fd < 0)
 		return false;
-	if (connect(agent->fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    fcntl(agent->fd, F_SETFL, O_NONBLOCK) < 0) {
+	if (!connect_until(agent->fd, &address, agent->deadline)) {
 		disconnect(agent);
 		return false;
 	}
@@ -306,7 +322,7 @@ enum agent_status agent_call(struct agent *agent, struct agent_request *request,
 			request->id =
 				agent_random(); /* late rows of the last attempt are not ours */
 		}
-		used = snprintf(text, sizeof(text), "\n%" PRIx64 "%.*s", request->id,
+		used = snprintf(text, sizeof(text), "\x18\n%" PRIx64 "%.*s", request->id,
 				(int)(size - (size_t)(rest - request->text)), rest);
 		if (agent->fd < 0 && !connect_once(agent)) {
 			reply->status = AGENT_UNREACHABLE;

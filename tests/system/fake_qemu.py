@@ -232,26 +232,27 @@ def answer(client, line):
     return True
 
 
+def serve_client(client):
+    client.sendall(("0 hello" + fields(hello()) + "\n").encode())
+    rest = b""
+    while got := client.recv(65536):
+        *lines, rest = (rest + got).split(b"\n")
+        for line in lines:
+            # CAN forgets what came of the line so far
+            line = line.split(b"\x18")[-1]
+            with lock:
+                if not answer(client, line.decode("ascii", "replace")):
+                    return
+
+
 def control(listener):
     while True:
         client, _ = listener.accept()
         with client:
-            client.sendall(("0 hello" + fields(hello()) + "\n").encode())
-            rest = b""
-            going = True
-            while going:
-                try:
-                    got = client.recv(65536)
-                except OSError:
-                    break
-                if not got:
-                    break
-                *lines, rest = (rest + got).split(b"\n")
-                for line in lines:
-                    with lock:
-                        going = answer(client, line.decode("ascii", "replace"))
-                    if not going:
-                        break
+            try:
+                serve_client(client)
+            except OSError:
+                pass  # a client that left in the middle: the next one is served
 
 
 def console(listener, log):
@@ -259,12 +260,12 @@ def console(listener, log):
     while True:
         client, _ = listener.accept()
         with client:
-            while True:
-                got = client.recv(4096)
-                if not got:
-                    break
-                log.write(got.upper())
-                client.sendall(got.upper())
+            try:
+                while got := client.recv(4096):
+                    log.write(got.upper())
+                    client.sendall(got.upper())
+            except OSError:
+                pass
 
 
 def open_ports():
