@@ -105,13 +105,15 @@ void vmem_revert(struct vmem *m)
 		uint32_t base = frame_at(frame_index(ptr_pa(group)))->base;
 		const uint64_t *from = base ? frame_ptr(base) : no_entries;
 
-		for (uint32_t word = 0; word < ARRAY_SIZE(chunk->bits);
-		     word++, group += 64, from += 64) {
+#pragma GCC unroll 8 /* most words are 0 */
+		for (uint32_t word = 0; word < ARRAY_SIZE(chunk->bits); word++) {
 			uint64_t bits = chunk->bits[word];
 
+			if (!bits)
+				continue;
 			chunk->bits[word] = 0;
 			for (; bits; bits &= bits - 1) {
-				uint32_t i = (uint32_t)__builtin_ctzll(bits);
+				uint32_t i = word * 64 + (uint32_t)__builtin_ctzll(bits);
 				uint64_t page = arch_entry_read(&group[i]) & S2_ADDRESS;
 				uint32_t index = (uint32_t)((page >> PAGE_SHIFT) - base_pfn);
 
