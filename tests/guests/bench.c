@@ -2,7 +2,7 @@
 /*
  * bench.c - what one operation costs, timed by the guest itself under -icount, where a nanosecond of its counter is an
  * instruction. Start stamps and sums lie in the shared region, which no restore rewinds. Prints `bench NAME TICKS LOOPS`;
- * needs clock: follow and a region at 0x70000000.
+ * needs clock: follow and a region.
  */
 #include "baremetal/guest.h"
 
@@ -13,7 +13,7 @@
 struct shared {
 	uint64_t start, sum, count, last, touch;
 };
-static volatile struct shared *const shared = (volatile struct shared *)GUEST_REGION;
+static volatile struct shared *shared;
 
 static uint64_t empty; /* ticks of LOOPS empty measurements */
 volatile uint64_t irq_at;
@@ -261,11 +261,15 @@ void guest_main(uint64_t dtb)
 	static const char *const others[] = {"restore.other.d0", "restore.other.d16", "restore.other.d256",
 					     "restore.other.d1024", "restore.other.d4096"};
 	struct av_vm_info info;
+	struct av_region_info region;
 	unsigned int sizes = 5;
 	uint64_t start, sum = 0;
 
 	(void)dtb;
-	hvc_VM_INFO(AV_VM_SELF, (uint64_t)&info, sizeof(info));
+	if (hvc_VM_INFO(AV_VM_SELF, (uint64_t)&info, sizeof(info)).status ||
+	    hvc_REGION_INFO(0, (uint64_t)&region, sizeof(region)).status)
+		guest_panic("bench: no region");
+	shared = (volatile struct shared *)region.ipa;
 	if (info.ram_size < 0x4000000)
 		sizes = 2; /* 16 MiB hold no 4096 dirty pages */
 	for (unsigned int i = 0; i < LOOPS; i++) {

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""icount.py - instruction counts of tests/guests/bench.c under -icount, where a nanosecond of the guest is an instruction.
+
+One vCPU, one CPU, cortex-a57, the release image, no host client; the guest leaves its results on its console."""
+import json
+import os
+import re
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+from machine import Failed, Place, Qemu, entry, wait_for
+
+SHARED = ("hvc_null", "psci_version", "gicd_read", "uart_read", "idreg_read", "timer_irq_spin", "timer_irq_wfi")
+SIZES = (0, 16, 256, 1024, 4096)
+BY_SIZE = [f"{kind}.d{size}" for kind in ("take", "restore.base", "restore.other") for size in SIZES]
+BY_RAM = ["first_touch", "first_write", *BY_SIZE]
+MACHINE = {16: 256, 512: 768, 1536: 2048}  # MiB of the VM, of the machine
+MAIN = 512
+
+SET = """version: 1
+name: bench
+machine: {{cpus: 1, cpu: cortex-a57, memory: {machine}MiB}}
+vms:
+  - {{name: vm1, image: {build}/guests/bench.elf, memory: {ram}MiB, clock: follow}}
+shm:
+  - {{name: board, size: 4KiB, members: {{vm1: rw}}}}
+"""
+
+
+def read_results(text):
+    """{name: instructions} of a console; Failed when the guest says so."""
+    wrong = re.search(r"^bench: .*", text, re.M)
+    if wrong:
+        raise Failed(wrong.group())
+    hz = int(re.search(r"^bench done hz=(\d+)", text, re.M).group(1))
+    found = re.findall(r"^bench (\S+) (\d+) (\d+)\s*$", text, re.M)
+    return {name: int(ticks) * 1_000_000_000 / hz / int(loops) for name, ticks, loops in found if name != "empty"}
+
+
+def run_once(build, ram):
+    place = Place(build)
+    qemu = None
+    try:
+        path = place.write("bench.yaml", SET.format(build=build, ram=ram, machine=MACHINE[ram]))
+        plan = json.loads(place.avctl("-f", path, "up", "-n", "-o", "json",
+                                      AVCTL_QEMU_ARGS="-icount shift=0,sleep=off"))
+        logs = place.file("state/avisor/bench")
+        os.makedirs(plan["runtime_dir"])
+        os.makedirs(logs)
+        subprocess.run([f"{build}/mkbundle", path, f"{build}/control.elf", plan["ram_file"]], check=True,
+                       stdout=subprocess.DEVNULL)
+        qemu = Qemu(place, plan["argv"], plan["runtime_dir"])
+        console = os.path.join(logs, "vm1.console.log")
+
+        def results():
+            if not os.path.exists(console):
+                return None
+            with open(console, encoding="utf-8", errors="replace") as file:
+                text = file.read().replace("\r", "")
+            return text if re.search(r"^bench done .*\n", text, re.M) else None
+
+        return read_results(wait_for(f"bench of {ram} MiB", 300, results, qemu.alive))
+    except Failed as why:
+        raise Failed(f"{why}; {tail(place.file('qemu.log'))} {tail(place.file('state/avisor/bench/hypervisor.log'))}") from None
+    finally:
+        if qemu:
+            qemu.end()
+        place.remove()
+
+
+def tail(path):
+    if not os.path.exists(path):
+        return ""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return " | ".join(file.read().splitlines()[-3:])
+
+
+def measure(build, runs, rams, say):
+    """Entries; counts do not depend on what else this host does, so two QEMUs run at a time."""
+    entries = []
+    for ram in rams:
+        say(f"icount: {runs} runs with {ram} MiB")
+        with ThreadPoolExecutor(2) as pool:
+            results = list(pool.map(lambda _, ram=ram: run_once(build, ram), range(runs)))
+        for name in (*SHARED, *BY_RAM):
+            values = [result[name] for result in results if name in result]
+            note = "" if values else f"does not fit {ram} MiB"
+            if len(set(values)) > 1:
+                note = "the runs differ"
+            if ram == MAIN:
+                entries.append(entry(name, "instructions", values, note))
+            if name in BY_RAM:
+                entries.append(entry(f"{name}.ram{ram}", "instructions", values, note))
+    return entries
