@@ -55,3 +55,38 @@ setup()
 		}
 	done <"$BATS_TEST_TMPDIR/verbs"
 }
+
+@test "every verb is in the README's table" {
+	"$AVCTL" help | sed -n '/^Verbs:/,/^$/s/^  \([a-z-][a-z ]*[a-z]\|-\)  .*/\1/p' >"$BATS_TEST_TMPDIR/verbs"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/verbs")" -gt 25 ]
+	sed -n '/^| verb |/,/^$/p' "$TOP/README.md" >"$BATS_TEST_TMPDIR/table"
+	while read -r verb; do
+		# `snapshot take` `list`: the first word once a row, the second one in the same row.
+		grep -F "\`${verb%% *}" "$BATS_TEST_TMPDIR/table" | grep -qE "[\` ]${verb##* }\`" || {
+			echo "not in the README's table: $verb"
+			return 1
+		}
+	done <"$BATS_TEST_TMPDIR/verbs"
+}
+
+@test "every link to a file of this tree leads somewhere" {
+	for page in README.md CAVEATS.md abi/README.md docs/avctl.yaml.md; do
+		grep -oE '\]\([^)#]+\)' "$TOP/$page" | sed 's/^](//; s/)$//' | grep -v '^http' | while read -r link; do
+			[ -e "$(dirname "$TOP/$page")/$link" ] || {
+				echo "$page: $link"
+				exit 1
+			}
+		done
+	done
+}
+
+@test "every link within a page leads to a heading of it" {
+	for page in README.md CAVEATS.md abi/README.md docs/avctl.yaml.md; do
+		grep -oE '\]\(#[^)]+\)' "$TOP/$page" | sed 's/^](#//; s/)$//' | while read -r link; do
+			sed -n 's/^##* //p' "$TOP/$page" | tr 'A-Z ' 'a-z-' | tr -cd 'a-z0-9\n-' | grep -qxF "$link" || {
+				echo "$page: #$link"
+				exit 1
+			}
+		done
+	done
+}
