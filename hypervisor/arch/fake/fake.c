@@ -161,7 +161,7 @@ static struct cached *slot(uint32_t pe, uint64_t vmid, uint32_t level, uint64_t 
 
 static void forget(struct cached *c)
 {
-	if (c->vmid)
+	if (c->vmid && c->entry)
 		(*watch(c->entry))--;
 	c->vmid = 0;
 }
@@ -309,6 +309,18 @@ static void forget_seen(const uint64_t *page)
 	for (uint32_t i = 0; i < S2_TABLE_ENTRIES; i++)
 		if (fake.seen[hash(&page[i])].entry == &page[i])
 			fake.seen[hash(&page[i])].entry = NULL;
+	/* What was cached from the table that this page was before is still judged by check_cached(), but it says
+	 * nothing about the descriptors that are written here now. */
+	for (uint32_t pe = 0; pe < FAKE_PE_COUNT; pe++) {
+		for (uint32_t i = 0; i < SLOTS; i++) {
+			struct cached *c = &fake.tlb[pe][i];
+
+			if (!c->vmid || c->entry < page || c->entry >= page + S2_TABLE_ENTRIES)
+				continue;
+			(*watch(c->entry))--;
+			c->entry = NULL;
+		}
+	}
 }
 
 void arch_page_copy(void *to, const void *from)
