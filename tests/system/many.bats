@@ -151,21 +151,22 @@ ckpt #3, current=40 ckpt #4, current=50 ckpt #2, current=30 ckpt #3, current=40 
 @test "snapshots of either branch go on with their own value" {
 	local at
 
+	# A restore may cut a line that the guest was writing: what follows need not start a line.
 	# 3 and 7 are of different branches; each step after them fills and takes anew, so the oldest go.
 	avctl restore vm1 --id 3 --no-undo
 	at=$(mark vm1)
 	type_bytes vm1 s
-	says vm1 '^ckpt #4, current=50$' "$at"
+	says vm1 'ckpt #4, current=50$' "$at"
 	wait_for 10 tree_is vm1 "4<3 5<1 6<5 7<6 8<3"
 	avctl restore vm1 --id 5 --no-undo
 	at=$(mark vm1)
 	type_bytes vm1 s
-	says vm1 '^ckpt #3, current=40$' "$at"
+	says vm1 'ckpt #3, current=40$' "$at"
 	wait_for 10 tree_is vm1 "5<1 6<5 7<6 8<3 9<5"
 	avctl restore vm1 --latest --no-undo
 	at=$(mark vm1)
 	type_bytes vm1 s
-	says vm1 '^ckpt #4, current=50$' "$at"
+	says vm1 'ckpt #4, current=50$' "$at"
 	wait_for 10 tree_is vm1 "6<5 7<6 8<3 9<5 10<9"
 	audit vm1
 	heart_beats vm2
