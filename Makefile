@@ -127,7 +127,7 @@ demo: deps
 	$(Q)bash configs/demo.sh $(B)
 
 bench: deps
-	$(Q)$(MAKE) --no-print-directory -j2 all
+	$(Q)$(MAKE) --no-print-directory -j2 all linux-guest
 	$(Q)$(MAKE) --no-print-directory DEBUG=0 B=$(B)/release hypervisor
 	$(Q)bash tests/bench/bench.sh $(B)
 

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""bench.py BUILD_DIR [--runs N] [--ram MIB,...] [--wall-ram MIB,...] [--out FILE] - both parts, the table, bench.json and the targets."""
+"""bench.py BUILD_DIR [--runs N] [--ram MIB,...] [--wall-ram MIB,...] [--out FILE] - both parts of the benchmarks.
+
+Prints the table and whether the targets are met, writes bench.json."""
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -34,12 +37,19 @@ def targets(figures):
         if len(over) > 1:
             off = (max(over) / min(over) - 1) * 100
             result.append((off <= 2, f"{name} over all RAM sizes within {off:.2f}% <= 2%"))
+    for suffix in "", ".full":
+        result += [(times >= FASTER, f"{what} >= {FASTER}") for times, what in faster(value, suffix)]
+    return result
+
+
+def faster(value, suffix):
+    """[(how many times faster than QEMU at p50, what)]"""
+    result = []
     for ours, theirs in (("take_ms", "savevm_ms"), ("restore_ms", "loadvm_ms"), ("restore_ms.noundo", "loadvm_ms")):
-        for used in "", ".full":
-            fast, slow = value(f"e2e.{ours}{used}"), value(f"qemu.{theirs}{used}")
-            if fast and slow:
-                result.append((slow >= FASTER * fast,
-                               f"e2e.{ours}{used} {fast:.1f} ms: {slow / fast:.1f} times faster than {theirs} >= {FASTER}"))
+        fast, slow = value(f"e2e.{ours}{suffix}"), value(f"qemu.{theirs}{suffix}")
+        if fast and slow:
+            times = slow / fast
+            result.append((times, f"e2e.{ours}{suffix} {fast:.1f} ms: {times:.1f} times faster than {theirs}"))
     return result
 
 
@@ -47,7 +57,8 @@ def print_table(entries):
     print(f"\n{'name':34}{'unit':13}{'value':>12}{'min':>12}{'max':>12}{'runs':>6}  note")
     for e in entries:
         shown = ["-" if e[key] is None else f"{e[key]:,.1f}" for key in ("value", "min", "max")]
-        print(f"{e['name']:34}{e['unit']:13}{shown[0]:>12}{shown[1]:>12}{shown[2]:>12}{e['runs']:>6}  {e['note']}".rstrip())
+        columns = "".join(f"{text:>12}" for text in shown)
+        print(f"{e['name']:34}{e['unit']:13}{columns}{e['runs']:>6}  {e['note']}".rstrip())
 
 
 def numbers(text):
@@ -65,6 +76,7 @@ def main():
     build = os.path.realpath(options.build)
     say = lambda text: print(text, file=sys.stderr, flush=True)
     entries = []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143)) # what was started is ended
     try:
         entries += icount.measure(build, options.runs, options.ram, say)
         fit = wall.rams_that_fit(options.wall_ram)
@@ -79,10 +91,15 @@ def main():
         json.dump(entries, file, indent=1)
         file.write("\n")
     print_table(entries)
-    results = targets({e["name"]: e for e in entries})
+    figures = {e["name"]: e for e in entries}
+    results = targets(figures)
     print()
     for met, what in results:
         print(f"{'met   ' if met else 'MISSED'} {what}")
+    # No target: nearly all of the smallest guest's time is a process that starts, or QEMU looking at empty RAM.
+    for suffix in ".tiny", ".full.tiny":
+        for _, what in faster(lambda name: figures.get(name, {}).get("value"), suffix):
+            print(f"       {what}")
     missed = sum(not met for met, _ in results)
     print(f"\n{len(results) - missed} targets met, {missed} missed")
     return 1 if missed else 0

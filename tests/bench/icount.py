@@ -61,7 +61,8 @@ def run_once(build, ram):
 
         return read_results(wait_for(f"bench of {ram} MiB", 300, results, qemu.alive))
     except Failed as why:
-        raise Failed(f"{why}; {tail(place.file('qemu.log'))} {tail(place.file('state/avisor/bench/hypervisor.log'))}") from None
+        logs = [tail(place.file(name)) for name in ("qemu.log", "state/avisor/bench/hypervisor.log")]
+        raise Failed(f"{why}; {'; '.join(logs)}") from None
     finally:
         if qemu:
             qemu.end()
