@@ -61,7 +61,7 @@ int call_VM_INFO(struct call *call)
 	info.frames_budget = vm->mem.budget.limit;
 	info.ram_frames = vm->mem.ram_count;
 	info.dirty_frames = vm->mem.dirty_count;
-	info.uptime_ns = ticks_to_ns(vm_counter(vm));
+	info.uptime_ns = vm_uptime_ns(vm);
 	info.restart_count = vm->restart_count;
 	if (vm->state == AV_STATE_CRASHED) {
 		info.crash_pc = vm->crash.pc;

@@ -8,6 +8,7 @@
 #include "arch/sysreg.h"
 #include "core/boot.h"
 #include "core/bug.h"
+#include "core/clock.h"
 #include "core/counters.h"
 #include "core/cpu.h"
 #include "core/cpu_offsets.h"
@@ -163,6 +164,7 @@ _Noreturn void hyp_main(void)
 	cpus[0].id = 0;
 	cpu_start(&cpus[0]);
 	guard_stacks();
+	clock_init();
 	log_line("Avisor " AV_VERSION "%s, ABI %u.%u: %u CPU, %lu MiB, %u VM, %u regions",
 		 AV_DEBUG ? " (debug)" : "", AV_ABI_MAJOR, AV_ABI_MINOR, cpu_count,
 		 boot_manifest.head->ram_size >> 20, boot_manifest.head->vm_count, boot_manifest.head->region_count);

@@ -18,7 +18,7 @@ static void present_facts(const struct vm *vm, struct snapshot_facts *facts)
 	facts->request_id = 0;
 	facts->name[0] = '\0';
 	facts->taken_ns = time_ns();
-	facts->vm_time_ns = ticks_to_ns(vm_counter(vm));
+	facts->vm_time_ns = vm_uptime_ns(vm);
 	facts->state = vm->state;
 }
 

@@ -250,12 +250,16 @@ bool vcpu_wakes(struct vcpu *vcpu)
 
 static uint64_t earlier(uint64_t best, uint64_t ctl, uint64_t cval, uint64_t offset)
 {
-	uint64_t at;
+	uint64_t now, at;
 
 	if ((ctl & (TIMER_ENABLE | TIMER_IMASK)) != TIMER_ENABLE)
 		return best;
-	if (!sum_fits(cval, offset, &at))
-		at = cval + offset < offset && cval >> 63 ? ~0UL : cval + offset;
+	/* offset may stand for a negative number: only differences mean something */
+	now = counter_now();
+	if (cval <= now - offset)
+		return 0; /* before any time the caller has read */
+	if (!sum_fits(now, cval - (now - offset), &at))
+		at = ~0UL;
 	return at < best ? at : best;
 }
 

@@ -4,6 +4,7 @@
 #include "arch/sysreg.h"
 #include "core/boot.h"
 #include "core/bug.h"
+#include "core/clock.h"
 #include "core/cpu.h"
 #include "core/devices.h"
 #include "core/event.h"
@@ -25,6 +26,11 @@ struct spinlock op_lock;
 uint64_t vm_counter(const struct vm *vm)
 {
 	return vm->clock_stopped ? vm->stopped_at : counter_now() - vm->cntvoff;
+}
+
+uint64_t vm_uptime_ns(const struct vm *vm)
+{
+	return ticks_to_ns(vm_counter(vm) - clock_origin);
 }
 
 void vm_clock_stop(struct vm *vm)
@@ -257,7 +263,7 @@ void vm_create(unsigned index)
 	ports_claim(vm);
 	vm_state_parts(vm);
 	create_memory(vm, 255 / boot_manifest.head->vm_count);
-	vm->cntvoff = counter_now();
+	vm->cntvoff = counter_now() - clock_origin;
 	vm_clock_stop(vm);
 	vms[index] = vm;
 	vm_count = index + 1;

@@ -126,6 +126,9 @@ void vm_seal(struct vm *vm);
 
 /* vCPU 0's virtual counter now, standing still when the VM's clock does. */
 uint64_t vm_counter(const struct vm *vm);
+
+/* As time since its first instruction. */
+uint64_t vm_uptime_ns(const struct vm *vm);
 void vm_clock_stop(struct vm *vm);
 void vm_clock_start(struct vm *vm);
 void vm_clock_set(struct vm *vm, uint64_t counter);

@@ -159,3 +159,17 @@ rewound() {
 		wait_for 10 counts_on
 	done
 }
+
+@test "a timer set to the end of the counter stops neither QEMU nor anyone else" {
+	at=$(mark shell)
+	tell shell 'word 0xd51be340 0xfffffffffffffff0' # CNTV_CVAL_EL0; the timer is enabled
+	says shell '^word: ' "$at"
+	avctl ps >/dev/null
+	for vm in t10 t25 t50; do
+		at=$(mark $vm)
+		says $vm '^ticks hz=' $((at + 1))
+	done
+	at=$(mark shell)
+	avctl -q restore shell --boot
+	says shell 'shell: start' "$at"
+}
