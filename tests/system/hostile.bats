@@ -53,10 +53,10 @@ done_or_given_up() {
 				say "$(log $vm | tail -n 3)" "$(hypervisor_log | tail -n 12)"
 				return 1
 			}
-			echo "# $vm: $(log $vm | grep 'hostile: start' | tail -n 1)" >&3
+			echo "# $vm: $(log $vm | grep -a 'hostile: start' | tail -n 1)" >&3
 			field_is state $vm running
 			says $vm '^hostile: alive' "$at"
-			expect_equal "$(log $vm | tail -n "+$((at + 1))" | grep -c '^hostile: start')" 1
+			expect_equal "$(log $vm | tail -n "+$((at + 1))" | grep -ac '^hostile: start')" 1
 		done
 	done
 	no_bug
