@@ -233,7 +233,7 @@ enum av_event_kind {
 	AV_EVENT_TAKE,		/* a = id */
 	AV_EVENT_RESTORE,	/* a = id, b = generation */
 	AV_EVENT_DELETE,	/* a = id */
-	AV_EVENT_EVICT,		/* a = id, b = frames freed or queued */
+	AV_EVENT_EVICT,		/* a = id */
 	AV_EVENT_RESTART,	/* b = generation */
 	AV_EVENT_CRASH,		/* a = PC, b = ESR, text = reason */
 	AV_EVENT_STARVED,
