@@ -431,7 +431,8 @@ print(eval(sys.argv[1]))' "$1"
 	prints "vm1.console says hello"
 	prints "HELLO THERE"
 	grep -q 'leave with ^\]' errors
-	sleep 60 | "$AVCTL" console vm1 >/dev/null 2>&1 &
+	mkfifo nothing_typed
+	"$AVCTL" console vm1 <>nothing_typed >/dev/null 2>&1 &
 	for i in $(seq 100); do
 		[ -s "$XDG_RUNTIME_DIR/avisor/duo/vm1.console.lock" ] &&
 			! flock -n "$XDG_RUNTIME_DIR/avisor/duo/vm1.console.lock" true && break
@@ -442,7 +443,9 @@ print(eval(sys.argv[1]))' "$1"
 	says "is open in avctl pid $holder"
 	code 0 avctl console vm1 --read-only --timeout 300ms
 	prints "HELLO THERE"
-	kill "$holder" %% 2>/dev/null || true
+	[ "$holder" = $! ]
+	kill "$holder"
+	wait "$holder" || true
 	code 3 avctl console vm9
 	code 2 avctl console vm1 --port nothing
 }
