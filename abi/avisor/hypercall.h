@@ -43,6 +43,9 @@
 #define AV_E_PINNED (-9)	/* the snapshot is pinned */
 #define AV_E_LIMIT (-10)	/* no room in a fixed table, or a rate limit */
 #define AV_E_INTEGRITY (-11)	/* the audit found a wrong count */
+#define AV_E_MISMATCH (-12)	/* the region of that key has another size */
+#define AV_E_NOT_ATTACHED (-13) /* the caller is not a member of that region */
+#define AV_E_EXHAUSTED (-14)	/* the machine's memory for run-time regions is used up */
 
 /* VM states. */
 #define AV_STATE_RUNNING 0
@@ -68,9 +71,19 @@
 #define AV_SNAPSHOT_SET_NAME 1	/* x4 = IPA of char[32] (empty: no name), x5 = 0 */
 #define AV_SNAPSHOT_SET_PINNED 2 /* x4 = 0 or 1, x5 = 0 */
 
+/* Regions and doorbells; region.h has what members see in memory. */
+#define AV_REGION_MEMBERS 24	 /* members of a region, and words of its state table */
+#define AV_REGION_NUMBERS 96	 /* region numbers are below this */
+#define AV_REGION_INTID(region) (128 + (region)) /* a region's SPI, the same for all its members */
+#define AV_REGION_GET_RO 0x1	 /* REGION_GET x3: the caller may only read */
+#define AV_MEMBER_ALL 0xFFFFFFFF /* DOORBELL_RING x2: every other member */
+#define AV_DOORBELL_PEER 0x8000000000000000 /* rung by the hypervisor: a word of the state table changed */
+#define AV_WAIT_FOREVER 0xFFFFFFFFFFFFFFFF  /* DOORBELL_WAIT x3 */
+
 /* FEATURES x1: bits. */
 #define AV_FEATURE_SNAPSHOT 0x1
 #define AV_FEATURE_REGION 0x2
+#define AV_FEATURE_DOORBELL 0x4 /* and regions at run time */
 #define AV_FEATURE_DEBUG 0x80000000 /* TEST_HOOK answers */
 
 /*
@@ -91,6 +104,14 @@
  *                      undo was asked for and could not be paid, x3 = ns the VM was held
  * SNAPSHOT_DELETE      in x1 = target, x2 = id; out x1 = id
  * SNAPSHOT_SET         in x1 = target, x2 = id, x3 = AV_SNAPSHOT_SET_*, x4, x5; out x1 = id
+ * REGION_GET           in x1 = key, x2 = bytes, x3 = AV_REGION_GET_*;
+ *                      out x1 = IPA, x2 = region number, x3 = own member number
+ * REGION_DETACH        in x1 = region
+ * DOORBELL_RING        in x1 = region, x2 = member or AV_MEMBER_ALL, x3 = flags;
+ *                      out x1 = what was pending there before, 0 for ALL
+ * DOORBELL_STATUS      in x1 = region, x2 = flags to clear; out x1 = what was pending before
+ * DOORBELL_MASK        in x1 = region, x2 = flags that raise the SPI, x3 = vCPU it goes to; out x1 = the flags before
+ * DOORBELL_WAIT        in x1 = region, x2 = flags, x3 = CNTVCT to give up at; out x1 = what is pending
  * PRINT                in x1 = IPA, x2 = bytes
  * MEMORY_DRAIN         in x1 = target
  * AUDIT                in x1 = target; out x1 = frames counted
@@ -212,14 +233,26 @@ struct av_region_member {
 	uint32_t vm;
 	uint32_t rights; /* AV_RIGHT_* of manifest.h */
 };
+#define AV_REGION_RUN_TIME 0x1 /* got by key */
 struct av_region_info {
-	char name[AV_NAME_SIZE];
-	uint64_t ipa;
-	uint64_t size;
-	uint64_t pa; /* 0 unless control */
-	uint32_t index;
+	char name[AV_NAME_SIZE]; /* of a run-time region: "key-" and the key in hex */
+	uint64_t ipa;		 /* the caller's; for control the one all have, 0 when each has its own */
+	uint64_t size;		 /* bytes the members share, sections included; the state table is right behind */
+	uint64_t pa;		 /* 0 unless control */
+	uint32_t index;		 /* the region's number */
 	uint32_t member_count;
-	struct av_region_member members[24];
+	struct av_region_member members[AV_REGION_MEMBERS];
+	uint8_t numbers[AV_REGION_MEMBERS]; /* member number of each */
+	uint64_t state_ipa;		    /* of the state table, as ipa */
+	uint64_t serial;		    /* no two regions of a machine's life have the same */
+	uint64_t key;			    /* 0: from the YAML file */
+	uint64_t common_size;		    /* bytes everybody with the right may write; then sections */
+	uint64_t output_size;		    /* bytes of each member's section, 0: there are none */
+	uint32_t flags;			    /* AV_REGION_* */
+	uint32_t intid;			    /* of the doorbell's SPI */
+	uint32_t own_number;		    /* the caller's member number, AV_MEMBER_ALL: none */
+	uint32_t reserved;
+	uint64_t ipas[AV_REGION_MEMBERS]; /* where each member has it; 0 unless control */
 };
 
 /*
@@ -240,7 +273,10 @@ enum av_event_kind {
 	AV_EVENT_UNDO_SKIPPED,	/* no memory for undo */
 	AV_EVENT_CONTROL_RESTART, /* a = count */
 	AV_EVENT_INPUT_DROPPED,	/* a = bytes */
-	AV_EVENT_PRUNE		/* reserved for the host */
+	AV_EVENT_PRUNE,		/* reserved for the host */
+	AV_EVENT_ATTACH,	/* a = region, b = serial, text = its name */
+	AV_EVENT_DETACH,	/* the same */
+	AV_EVENT_REGION_LOST	/* the same: the snapshot had it attached, and it is no more: a hole in its place */
 };
 struct av_event {
 	uint64_t sequence;

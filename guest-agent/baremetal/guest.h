@@ -103,7 +103,7 @@ void guest_execute(uint32_t word, uint64_t x[8]);
 #define GUEST_WORD_SMC(immediate) (0xd4000003u | (uint32_t)(immediate) << 5)
 
 /* gic.c */
-#define GUEST_INTID_COUNT 128
+#define GUEST_INTID_COUNT 288
 typedef void (*guest_handler)(unsigned int intid, void *context);
 void interrupts_init(void);
 void interrupt_enable(unsigned int intid, bool edge, guest_handler handler, void *context);
