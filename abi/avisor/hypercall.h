@@ -159,7 +159,13 @@ struct av_vm_info {
 	uint32_t crash_word;	 /* the instruction word, 0 when unknown */
 	uint32_t vcpu_cpu0;	 /* physical CPU of vCPU 0 */
 	char crash_reason[64];	 /* printable, NUL-terminated */
+	uint8_t vcpu_cpu[8];	 /* physical CPU of each vCPU; those that are not there 0xff */
+	uint8_t vcpu_power[8];	 /* AV_VCPU_* of each vCPU; those that are not there 0 */
 };
+
+#define AV_VCPU_OFF 0	  /* not started yet, or turned off (PSCI) */
+#define AV_VCPU_ON 1
+#define AV_VCPU_WAITING 2 /* on, in WFI or suspended */
 
 /* VM_STATS: exits by reason since the VM was created; an index is enum av_exit. */
 enum av_exit {

@@ -13,7 +13,8 @@
 enum {
 	VM_NAME,
 	VM_STATE,
-	VM_CPU,
+	VM_VCPUS,
+	VM_CPUS,
 	VM_RAM,
 	VM_COMMITTED,
 	VM_SNAPSHOTS,
@@ -22,12 +23,15 @@ enum {
 	VM_REASON,
 	VM_FLAGS,
 	VM_PC,
+	VM_CPU,
+	VM_POWER,
 };
 
 static const struct column vm_columns[] = {
 	[VM_NAME] = {"NAME", "name", COLUMN_TEXT, "name"},
 	[VM_STATE] = {"STATE", "state", COLUMN_TEXT, "state"},
-	[VM_CPU] = {"CPU", "cpu", COLUMN_NUMBER, "cpu"},
+	[VM_VCPUS] = {"VCPUS", "vcpus", COLUMN_NUMBER, "vcpus"},
+	[VM_CPUS] = {"CPU", "cpus", COLUMN_TEXT, "cpus"},
 	[VM_RAM] = {"RAM", "ram_size", COLUMN_SIZE, "ram_size"},
 	[VM_COMMITTED] = {"USED", "ram_pages", COLUMN_FRAMES, "ram_frames"},
 	[VM_SNAPSHOTS] = {"SNAPSHOTS", "snapshots", COLUMN_NUMBER, "snapshots"},
@@ -36,6 +40,8 @@ static const struct column vm_columns[] = {
 	[VM_REASON] = {"REASON", "reason", COLUMN_TEXT, "reason"},
 	[VM_FLAGS] = {NULL, "flags", COLUMN_NUMBER, "flags"},
 	[VM_PC] = {NULL, "pc", COLUMN_ADDRESS, "pc"},
+	[VM_CPU] = {NULL, "cpu", COLUMN_NUMBER, "cpu"},
+	[VM_POWER] = {NULL, "power", COLUMN_TEXT, "power"},
 };
 #define VM_COLUMN_COUNT (sizeof(vm_columns) / sizeof(vm_columns[0]))
 
@@ -138,7 +144,9 @@ static const struct column status_columns[] = {
 	{"FAR", "far", COLUMN_ADDRESS, "far"},
 	{"Instruction", "word", COLUMN_ADDRESS, "word"},
 	{"vCPUs", "vcpus", COLUMN_NUMBER, "vcpus"},
-	{"Physical CPU", "cpu", COLUMN_NUMBER, "cpu"},
+	{NULL, "cpu", COLUMN_NUMBER, "cpu"},
+	{"Physical CPUs", "cpus", COLUMN_TEXT, "cpus"},
+	{"vCPU power", "power", COLUMN_TEXT, "power"},
 	{"RAM at", "ram_base", COLUMN_ADDRESS, "ram_base"},
 	{"RAM", "ram_size", COLUMN_SIZE, "ram_size"},
 	{"Committed pages", "ram_pages", COLUMN_NUMBER, "ram_frames"},

@@ -19,7 +19,6 @@
 #define BOOTARGS_MAX 2047
 #define SLICE_LEAST UINT64_C(100000)
 #define SLICE_MOST UINT64_C(1000000000)
-#define VCPUS_NOW 1 /* what this version runs */
 
 static const char *const kinds[] = {"elf", "linux", "flat",
 				    NULL}; /* in the order of enum set_image_kind */
@@ -106,20 +105,28 @@ static void check_vm_cpus(struct check *check, struct set_vm *vm, const struct n
 	const struct node *cpu = tree_get(node, "cpu");
 	uint64_t cpus = 1;
 	unsigned at = 0;
+	bool good = true;
 
 	vm->vcpu_count = 1;
 	for (unsigned i = 0; i < AV_VCPU_MAX; i++)
 		vm->vcpu_cpu[i] = -1;
-	if (check_number(check, node, "cpus", raw->cpus, &cpus) && (cpus < 1 || cpus > VCPUS_NOW)) {
+	if (!check_number(check, node, "cpus", raw->cpus, &cpus)) {
+		good = !raw->cpus;
+	} else if (cpus < 1 || cpus > AV_VCPU_MAX) {
 		errors_add(check->errors, tree_mark(node, "cpus"),
-			   "cpus: %" PRIu64 " is not possible: this version runs %d vCPU per VM",
-			   cpus, VCPUS_NOW);
-		errors_hint(check->errors, "cpus: 1");
+			   "cpus: %" PRIu64 " is not possible: a VM has 1 to %d vCPUs", cpus,
+			   AV_VCPU_MAX);
+		errors_hint(check->errors, "cpus: %d", cpus ? AV_VCPU_MAX : 1);
+		good = false;
+	} else {
+		vm->vcpu_count = (unsigned)cpus;
 	}
 	if (!cpu)
 		return;
 	if (cpu->kind == NODE_SCALAR) {
 		check_vm_cpu(check, vm, cpu, 0);
+		for (unsigned i = 1; i < vm->vcpu_count; i++)
+			vm->vcpu_cpu[i] = vm->vcpu_cpu[0];
 		return;
 	}
 	for (const struct node_child *item = cpu->first; item; item = item->next) {
@@ -127,10 +134,11 @@ static void check_vm_cpus(struct check *check, struct set_vm *vm, const struct n
 			check_vm_cpu(check, vm, item->node, at);
 		at++;
 	}
-	if (at != vm->vcpu_count && (!raw->cpus || cpus == vm->vcpu_count)) {
-		errors_add(check->errors, cpu->mark, "cpu: %u physical CPUs for %u vCPU", at,
-			   vm->vcpu_count);
-		errors_hint(check->errors, "give one for each vCPU");
+	if (good && at != vm->vcpu_count) {
+		errors_add(check->errors, cpu->mark, "cpu: %u physical CPU%s for %u vCPU%s", at,
+			   at == 1 ? "" : "s", vm->vcpu_count, vm->vcpu_count == 1 ? "" : "s");
+		errors_hint(check->errors,
+			    "give one for each vCPU, or a number alone: all of them live there");
 	}
 }
 

@@ -144,8 +144,12 @@ static void print_vm(FILE *stream, const struct set_vm *vm)
 	print_text(stream, "bootargs", vm->bootargs);
 	fprintf(stream, "    memory: %s\n    cpus: %u\n", value_size_text(vm->ram_size, size),
 		vm->vcpu_count);
-	if (vm->vcpu_cpu[0] >= 0)
-		fprintf(stream, "    cpu: %d\n", vm->vcpu_cpu[0]);
+	if (vm->vcpu_cpu[0] >= 0) {
+		fprintf(stream, "    cpu: [%d", vm->vcpu_cpu[0]);
+		for (unsigned i = 1; i < vm->vcpu_count; i++)
+			fprintf(stream, ", %d", vm->vcpu_cpu[i]);
+		fputs("]\n", stream);
+	}
 	print_address(stream, "load", vm->has_load, vm->load);
 	print_address(stream, "entry", vm->has_entry, vm->entry);
 	print_address(stream, "dtb-address", vm->has_dtb_address, vm->dtb_address);

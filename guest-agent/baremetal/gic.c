@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* gic.c - GICv3 for one vCPU: group 1, one priority, a table of handlers. Must never leave an INTID without EOI. */
+/*
+ * gic.c - GICv3: group 1, one priority, one table of handlers for all vCPUs. Each function is about the vCPU that calls
+ * it. Must never leave an INTID without EOI.
+ */
 #include "baremetal/guest.h"
 
 #define GICD 0x08000000ul
@@ -12,6 +15,7 @@
 #define GICD_IROUTER 0x6000
 #define GICR 0x080a0000ul
 #define GICR_WAKER 0x0014
+#define GICR_STRIDE 0x20000
 #define GICR_SGI 0x10000
 #define WAKER_SLEEP 0x2u
 #define WAKER_ASLEEP 0x4u
@@ -23,17 +27,25 @@ static struct {
 
 void guest_interrupt(struct guest_frame *frame);
 
+/* The caller's redistributor. */
+static uint64_t redistributor(void)
+{
+	return GICR + (uint64_t)guest_cpu_number() * GICR_STRIDE;
+}
+
 /* The frame that has the registers of an INTID: SGIs and PPIs have theirs in the redistributor. */
 static uint64_t bank(unsigned int intid)
 {
-	return intid < 32 ? GICR + GICR_SGI : GICD;
+	return intid < 32 ? redistributor() + GICR_SGI : GICD;
 }
 
 void interrupts_init(void)
 {
+	uint64_t waker = redistributor() + GICR_WAKER;
+
 	mmio_write32(GICD + GICD_CTLR, 0x12); /* ARE_NS, EnableGrp1 */
-	mmio_write32(GICR + GICR_WAKER, mmio_read32(GICR + GICR_WAKER) & ~WAKER_SLEEP);
-	while (mmio_read32(GICR + GICR_WAKER) & WAKER_ASLEEP)
+	mmio_write32(waker, mmio_read32(waker) & ~WAKER_SLEEP);
+	while (mmio_read32(waker) & WAKER_ASLEEP)
 		;
 	__asm__ volatile("msr s3_0_c12_c12_5, %0\n\tisb" : : "r"(7ul)); /* ICC_SRE_EL1 */
 	__asm__ volatile("msr s3_0_c4_c6_0, %0" : : "r"(0xfful));       /* ICC_PMR_EL1 */

@@ -2,8 +2,8 @@
 /*
  * guest.h - the small library for bare-metal guests at EL1 on the board of DESIGN 5.
  *
- * guest_main() is entered with the MMU and caches on (VA = IPA), FP on, interrupts masked. One vCPU, no
- * allocation; compiled without FP registers, so a test may keep its own values in q0..q31.
+ * guest_main() is entered with the MMU and caches on (VA = IPA), FP on, interrupts masked. On one vCPU (cpus.c
+ * starts the others; the rest of the library is one caller's at a time), no allocation; compiled without FP registers, so a test may keep its own values in q0..q31.
  */
 #pragma once
 
@@ -121,6 +121,21 @@ static inline void wait_for_interrupt(void)
 {
 	__asm__ volatile("dsb sy\n\twfi" ::: "memory");
 }
+
+/*
+ * cpus.c: the other vCPUs, 1 to GUEST_CPU_MAX - 1. function runs there as guest_main() does here, with a stack of
+ * 16 KiB; interrupts_init() is for each vCPU. When it returns the vCPU is turned off. handlers are common to all.
+ */
+#define GUEST_CPU_MAX 8
+unsigned int guest_cpu_number(void); /* the caller's own */
+int64_t guest_cpu_on(unsigned int number, void (*function)(uint64_t),
+		     uint64_t argument); /* PSCI's answer */
+bool guest_cpu_is_off(unsigned int number);
+bool guest_cpu_join(unsigned int number, uint64_t milliseconds); /* busy; false: it is still on */
+bool guest_cpu_was_reset(
+	unsigned int number); /* at its last start MMU and interrupt group were off */
+void guest_sgi(unsigned int intid, unsigned int number);
+void guest_sgi_others(unsigned int intid);
 
 /* time.c: the virtual timer */
 static inline uint64_t counter_read(void)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # guest.mk - how guest images are built; included by the Makefile at the top, which sets B.
-#   $(B)/guests/NAME.elf from tests/guests/NAME.c, $(B)/control.elf from guest-agent/baremetal/control.c
+#   $(B)/guests/NAME.elf from tests/guests/NAME.c and tests/guests/NAME/*.c, $(B)/control.elf from guest-agent/baremetal/control.c
 
 GUEST_CC ?= $(or $(CROSS),aarch64-linux-gnu-)gcc
 GUEST_WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wundef -Wstrict-prototypes \
@@ -15,6 +15,7 @@ GUEST_LIB_SRC := $(filter-out guest-agent/baremetal/control.c,$(wildcard guest-a
 	guest-agent/baremetal/start.S $(wildcard guest-agent/core/*.c)
 GUEST_LIB_OBJ := $(patsubst %,$(B)/guest-obj/%.o,$(GUEST_LIB_SRC))
 GUEST_NAMES := $(patsubst tests/guests/%.c,%,$(wildcard tests/guests/*.c))
+GUEST_PART_OBJ := $(patsubst %,$(B)/guest-obj/%.o,$(wildcard tests/guests/*/*.c))
 GUEST_ELFS := $(patsubst %,$(B)/guests/%.elf,$(GUEST_NAMES))
 
 $(B)/guest-obj/%.c.o: %.c
@@ -32,6 +33,9 @@ $(B)/guests/%.elf: $(B)/guest-obj/tests/guests/%.c.o $(GUEST_LIB_OBJ) $(GUEST_LD
 	@echo '  LD $@'
 	$(Q)$(GUEST_CC) $(GUEST_LDFLAGS) $(filter %.o,$^) -o $@
 
+$(foreach name,$(GUEST_NAMES),$(eval $(B)/guests/$(name).elf: \
+	$(filter $(B)/guest-obj/tests/guests/$(name)/%,$(GUEST_PART_OBJ))))
+
 $(B)/control.elf: $(B)/guest-obj/guest-agent/baremetal/control.c.o $(GUEST_LIB_OBJ) $(GUEST_LDS)
 	@mkdir -p $(@D)
 	@echo '  LD $@'
@@ -39,6 +43,6 @@ $(B)/control.elf: $(B)/guest-obj/guest-agent/baremetal/control.c.o $(GUEST_LIB_O
 
 guests: $(GUEST_ELFS) $(B)/control.elf
 .PHONY: guests
-.SECONDARY: $(GUEST_LIB_OBJ) $(patsubst %,$(B)/guest-obj/tests/guests/%.c.o,$(GUEST_NAMES))
--include $(GUEST_LIB_OBJ:.o=.d) $(patsubst %,$(B)/guest-obj/tests/guests/%.c.d,$(GUEST_NAMES)) \
+.SECONDARY: $(GUEST_LIB_OBJ) $(GUEST_PART_OBJ) $(patsubst %,$(B)/guest-obj/tests/guests/%.c.o,$(GUEST_NAMES))
+-include $(GUEST_LIB_OBJ:.o=.d) $(GUEST_PART_OBJ:.o=.d) $(patsubst %,$(B)/guest-obj/tests/guests/%.c.d,$(GUEST_NAMES)) \
 	$(B)/guest-obj/guest-agent/baremetal/control.c.d

@@ -5,6 +5,28 @@
  */
 #include "core/service_verbs.h"
 
+/* The physical CPU and the power state of each vCPU: cpus=0,1 power=on,off */
+static void add_vcpus(struct line_out *out, const struct av_vm_info *vm)
+{
+	static const char *const powers[] = {"off", "on", "waiting"};
+	char cpus[4 * AV_VCPU_MAX], power[8 * AV_VCPU_MAX];
+	size_t cpus_size = 0, power_size = 0;
+
+	for (unsigned int i = 0; i < vm->vcpu_count && i < AV_VCPU_MAX; i++) {
+		unsigned int state = vm->vcpu_power[i] <= AV_VCPU_WAITING ? vm->vcpu_power[i] : 0;
+
+		if (i)
+			cpus[cpus_size++] = power[power_size++] = ',';
+		if (vm->vcpu_cpu[i] >= 10)
+			cpus[cpus_size++] = (char)('0' + vm->vcpu_cpu[i] / 10 % 10);
+		cpus[cpus_size++] = (char)('0' + vm->vcpu_cpu[i] % 10);
+		for (const char *c = powers[state]; *c; c++)
+			power[power_size++] = *c;
+	}
+	line_add_bytes(out, "cpus", cpus, cpus_size);
+	line_add_bytes(out, "power", power, power_size);
+}
+
 static void send_vm(struct service *service, const struct av_vm_info *vm)
 {
 	struct line_out *out = service_begin(service, "row");
@@ -26,6 +48,7 @@ static void send_vm(struct service *service, const struct av_vm_info *vm)
 	line_add_number(out, "uptime_ns", vm->uptime_ns);
 	line_add_number(out, "restarts", vm->restart_count);
 	line_add_number(out, "cpu", vm->vcpu_cpu0);
+	add_vcpus(out, vm);
 	line_add_hex(out, "flags", vm->flags);
 	if (vm->state == AV_STATE_CRASHED) {
 		while (length < sizeof(vm->crash_reason) && vm->crash_reason[length])

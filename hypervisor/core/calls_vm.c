@@ -71,6 +71,14 @@ int call_VM_INFO(struct call *call)
 		memcpy(info.crash_reason, vm->crash.reason, sizeof(info.crash_reason));
 	}
 	info.vcpu_cpu0 = vm->vcpus[0].cpu->id;
+	memset(info.vcpu_cpu, 0xff, sizeof(info.vcpu_cpu));
+	for (unsigned i = 0; i < vm->vcpu_count; i++) {
+		const struct vcpu *vcpu = &vm->vcpus[i];
+
+		info.vcpu_cpu[i] = (uint8_t)vcpu->cpu->id;
+		if (vcpu->power == VCPU_ON)
+			info.vcpu_power[i] = vcpu->waiting ? AV_VCPU_WAITING : AV_VCPU_ON;
+	}
 	spin_unlock(&vm->lock);
 	return give(call, call->in.args[1], call->in.args[2], &info, sizeof(info));
 }

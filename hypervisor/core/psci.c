@@ -21,6 +21,8 @@
 #define SMCCC_VERSION 0x80000000u
 #define SMCCC_ARCH_FEATURES 0x80000001u
 
+#define AFFINITY_ABOVE_0 (~0xffUL)
+
 #define PSCI_OK 0
 #define PSCI_NOT_SUPPORTED (-1)
 #define PSCI_INVALID_PARAMETERS (-2)
@@ -116,7 +118,10 @@ static int64_t affinity_info(struct vcpu *vcpu, uint64_t affinity, uint64_t leve
 {
 	struct vcpu *other = find_vcpu(vcpu->vm, affinity);
 
-	if (!other || level > 3)
+	/* All are in one cluster, and the caller is on in it. What is below the level does not count: it may be anything. */
+	if (level >= 1 && level <= 3)
+		return affinity & AFFINITY_ABOVE_0 ? PSCI_INVALID_PARAMETERS : 0;
+	if (!other || level)
 		return PSCI_INVALID_PARAMETERS;
 	return is_on(other) ? 0 : 1;
 }

@@ -197,6 +197,27 @@ static void evicted(void *ctx, uint64_t id)
 	log_vm(vm, "snapshot %ld evicted", (long)id);
 }
 
+/* Where a vCPU lives that the manifest does not place: with the fewest of its own VM, then with the fewest of all. */
+static struct cpu *least_taken(const struct vm *vm, unsigned created)
+{
+	static unsigned taken[AV_CPU_MAX]; /* vCPUs, the placed ones of all VMs from the start */
+	static bool counted;
+	unsigned own[AV_CPU_MAX] = {0}, best = 0;
+
+	for (unsigned i = 0; !counted && i < boot_manifest.head->vm_count; i++)
+		for (unsigned n = 0; n < boot_manifest.vms[i].vcpu_count; n++)
+			if (boot_manifest.vms[i].vcpu_cpu[n] != 0xff)
+				taken[boot_manifest.vms[i].vcpu_cpu[n]]++;
+	counted = true;
+	for (unsigned i = 0; i < created; i++)
+		own[vm->vcpus[i].cpu->id]++;
+	for (unsigned i = 1; i < cpu_count; i++)
+		if (own[i] < own[best] || (own[i] == own[best] && taken[i] < taken[best]))
+			best = i;
+	taken[best]++;
+	return &cpus[best];
+}
+
 static void create_vcpus(struct vm *vm)
 {
 	const struct av_manifest_vm *m = vm->manifest;
@@ -205,11 +226,10 @@ static void create_vcpus(struct vm *vm)
 	vm->vcpus = boot_alloc(sizeof(struct vcpu) * m->vcpu_count);
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		struct vcpu *vcpu = &vm->vcpus[i];
-		static unsigned balance;
 
 		vcpu->vm = vm;
 		vcpu->index = i;
-		vcpu->cpu = &cpus[m->vcpu_cpu[i] != 0xff ? m->vcpu_cpu[i] : balance++ % cpu_count];
+		vcpu->cpu = m->vcpu_cpu[i] != 0xff ? &cpus[m->vcpu_cpu[i]] : least_taken(vm, i);
 		vcpu_reset(vcpu, m->entry, m->x0);
 		vcpu->power = i == 0 ? VCPU_ON : VCPU_OFF;
 	}

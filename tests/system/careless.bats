@@ -108,8 +108,12 @@ vm() {
 		refused '[0-9]+:[0-9]+' 'memory'
 }
 
-@test "more vCPUs than this version runs are shown" {
-	{ head_of; echo "vms:"; vm vm1 32MiB ", cpus: 2"; } | refused '5:[0-9]+' 'vCPU'
+@test "more vCPUs than a VM can have are shown" {
+	{ head_of; echo "vms:"; vm vm1 32MiB ", cpus: 9"; } | refused '5:[0-9]+' '1 to 8 vCPUs'
+}
+
+@test "physical CPUs for fewer vCPUs than there are, are shown" {
+	{ head_of; echo "vms:"; vm vm1 32MiB ", cpus: 3, cpu: [0, 1]"; } | refused '5:[0-9]+' '2 physical CPUs for 3 vCPUs'
 }
 
 @test "a physical CPU that is not there is shown" {
