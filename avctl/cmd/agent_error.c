@@ -80,8 +80,8 @@ int ctx_agent_error(struct ctx *ctx, const struct agent_reply *reply, const char
 		return out_error(RC_INTEGRITY, "avctl logs --hypervisor", "the audit failed: %s",
 				 reply->message);
 	if (!strcmp(code, "LIMIT"))
-		return out_error(RC_FAILED, NULL, "a limit is reached%s%s",
-				 *reply->message ? ": " : "", reply->message);
+		return out_error(RC_FAILED, "avctl status VM tells snapshots and memory", "%s",
+				 *reply->message ? reply->message : "a limit is reached");
 	return out_error(RC_FAILED, "avctl version", "the agent refused: %s%s%s", code,
 			 *reply->message ? ": " : "", reply->message);
 }

@@ -70,6 +70,9 @@ extern const struct option_spec global_options[];
  */
 const struct command *command_find(char *const *args, int count, int *used, bool *group);
 
+/* Say that there is no such verb, and which was probably meant. Returns RC_USAGE. */
+int command_unknown(char *const *args, int count, bool group);
+
 /* help.c */
 void help_command(const struct command *command, void *stream);
 void help_overview(void *stream);

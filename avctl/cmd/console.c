@@ -22,6 +22,7 @@
 
 #define LOOK_MS 20
 #define ALIVE_NS 500000000u
+#define STATE_NS 1000000000u
 #define QUIET_NS 500000000u /* input at its end: leave when nothing was printed for so long */
 
 struct console {
@@ -33,6 +34,8 @@ struct console {
 	char pending[4096]; /* read from us, not yet taken by QEMU */
 	size_t pending_size;
 	bool input_ended;
+	bool state_known; /* piped input: the VM was looked at */
+	char state[16];   /* what it is when it takes no input; else empty */
 	uint64_t last_output;
 };
 
@@ -160,7 +163,52 @@ static bool drain_socket(struct console *console)
 	return got < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-/* Keys to the port. True: the escape key was hit. */
+static void take_state(void *to, const struct line *row)
+{
+	const char *state = line_text(row, "state");
+
+	snprintf(to, sizeof(((struct console *)0)->state), "%s", state ? state : "");
+}
+
+/*
+ * Does the VM run, and so read what is sent? Takes no lock, and a machine whose agent does not
+ * answer at once keeps its console.
+ */
+static bool takes_input(struct console *console)
+{
+	struct ctx *ctx = console->ctx;
+	struct agent_sink sink = {.row = take_state, .to = console->state};
+	struct agent_request request;
+	struct agent_reply reply;
+	enum agent_status status;
+	struct agent *agent =
+		agent_open(ctx->record->runtime_dir, "control", agent_now() + STATE_NS, &status);
+
+	if (agent) {
+		agent_begin(&request, "vm");
+		line_add_text(&request.line, "vm", ctx->args[0]);
+		status = agent_call(agent, &request, &sink, true, &reply);
+		agent_close(agent);
+	}
+	if (status != AGENT_OK || !strcmp(console->state, "running"))
+		console->state[0] = '\0';
+	return !console->state[0];
+}
+
+/* The next thing to type for a VM that takes no input. */
+static const char *way_back(const struct console *console, char *hint, size_t size)
+{
+	const char *vm = console->ctx->args[0];
+
+	if (!strcmp(console->state, "paused"))
+		return out_text(hint, size, "avctl resume %s", vm);
+	if (!strcmp(console->state, "starved"))
+		return out_text(hint, size, "avctl snapshot delete %s ID frees memory", vm);
+	return out_text(hint, size, "avctl start %s boots it, avctl restore %s takes it back", vm,
+			vm);
+}
+
+/* Keys to the port. True: the escape key was hit, or nobody is there to read what was piped in. */
 static bool read_keys(struct console *console)
 {
 	char *to = console->pending + console->pending_size;
@@ -171,6 +219,11 @@ static bool read_keys(struct console *console)
 		console->input_ended = got == 0 || errno != EINTR;
 		console->last_output = agent_now();
 		return false;
+	}
+	if (!console->state_known && !isatty(STDIN_FILENO)) {
+		console->state_known = true;
+		if (!takes_input(console))
+			return true;
 	}
 	/* Piped input has no escape key: it may hold any byte. */
 	escape = console->escape && isatty(STDIN_FILENO) ? memchr(to, console->escape, (size_t)got)
@@ -230,6 +283,7 @@ static int talk(struct console *console)
 {
 	uint64_t timeout, deadline, looked = agent_now();
 	enum turn now = TURN_ON;
+	char hint[160];
 	int result = ctx_timeout(console->ctx, INT64_MAX, &timeout);
 
 	if (result != RC_OK)
@@ -255,15 +309,22 @@ static int talk(struct console *console)
 	}
 	if (isatty(STDIN_FILENO))
 		fputc('\n', stderr);
+	else if (console->state[0])
+		return out_error(RC_WRONG_STATE, way_back(console, hint, sizeof(hint)),
+				 "%s is %s and reads no input: nothing was sent",
+				 console->ctx->args[0], console->state);
 	return RC_OK;
 }
 
-static void say_how_to_leave(const struct console *console)
+static void say_how_to_leave(struct console *console)
 {
-	char name[8];
+	char name[8], hint[160];
 
 	if (out_style.quiet)
 		return;
+	if (console->socket_fd >= 0 && isatty(STDIN_FILENO) && !takes_input(console))
+		out_note("%s is %s: nobody reads what you type (%s)", console->ctx->args[0],
+			 console->state, way_back(console, hint, sizeof(hint)));
 	if (console->socket_fd < 0) {
 		fprintf(stderr, "avctl: %s, read only; leave with ^C\n", console->port);
 	} else if (!console->escape) {

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "config/value.h"
 #include "machine/paths.h"
 
 #define DEFAULT_TIMEOUT_NS 10000000000u
@@ -82,7 +83,7 @@ int ctx_timeout(const struct ctx *ctx, uint64_t fallback, uint64_t *ns)
 static struct record *load_named(const char *name)
 {
 	char *folder = paths_runtime(name);
-	struct record *record = record_load(folder);
+	struct record *record = value_is_name(name) ? record_load(folder) : NULL;
 
 	free(folder);
 	return record;
@@ -137,6 +138,13 @@ static struct choice choose(const struct ctx *ctx)
 	return choice;
 }
 
+bool ctx_is_chosen(const struct ctx *ctx)
+{
+	struct choice choice = choose(ctx);
+
+	return choice.file || choice.name;
+}
+
 static int not_running(const struct ctx *ctx, const char *what, const char *file)
 {
 	char hint[PATH_MAX + 32];
@@ -150,29 +158,36 @@ static int not_running(const struct ctx *ctx, const char *what, const char *file
 	return out_error(RC_UNREACHABLE, "avctl -f FILE.yaml up", "%s is not running", what);
 }
 
-static int find_by_name(struct ctx *ctx, const char *name)
+int ctx_no_such_set(const char *name, int code)
 {
 	char **sets = paths_sets();
-	size_t count = 0;
+	size_t count = 0, used;
 	const char *near;
-	char hint[256] = "avctl -f FILE.yaml up";
+	char hint[512];
 
-	ctx->record = load_named(name);
-	if (!ctx->record) {
-		while (sets && sets[count])
-			count++;
-		near = count ? out_nearest(name, (const char *const *)sets, count) : NULL;
-		if (near)
-			snprintf(hint, sizeof(hint),
-				 "did you mean avctl -s %s? Or start it: avctl -f FILE.yaml up",
-				 near);
-	}
+	while (sets && sets[count])
+		count++;
+	near = count ? out_nearest(name, (const char *const *)sets, count) : NULL;
+	if (near)
+		snprintf(hint, sizeof(hint), "did you mean avctl -s %s? ", near);
+	else
+		snprintf(hint, sizeof(hint), "avctl -f FILE.yaml up; ");
+	used = strlen(hint);
+	used += (size_t)snprintf(hint + used, sizeof(hint) - used,
+				 count ? "the sets that run:" : "no set runs");
+	for (size_t i = 0; i < count && used < sizeof(hint); i++)
+		used += (size_t)snprintf(hint + used, sizeof(hint) - used, "%s %s", i ? "," : "",
+					 sets[i]);
 	paths_sets_free(sets);
-	if (!ctx->record && ctx->missing_is_fine)
-		return RC_UNREACHABLE;
-	if (!ctx->record)
-		return out_error(RC_UNREACHABLE, hint, "no set \"%s\" is running", name);
-	return RC_OK;
+	return out_error(code, hint, "no set \"%s\" is running", name);
+}
+
+static int find_by_name(struct ctx *ctx, const char *name)
+{
+	ctx->record = load_named(name);
+	if (ctx->record)
+		return RC_OK;
+	return ctx->missing_is_fine ? RC_UNREACHABLE : ctx_no_such_set(name, RC_UNREACHABLE);
 }
 
 static int find_by_file(struct ctx *ctx, const char *file)

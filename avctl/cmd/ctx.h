@@ -65,6 +65,12 @@ int ctx_need_record(struct ctx *ctx);
 /* The same, but a set whose machine has died will do. */
 int ctx_find_set(struct ctx *ctx);
 
+/* Whether -f, -s, $AVCTL_SET or ./avctl.yaml says which set is meant. */
+bool ctx_is_chosen(const struct ctx *ctx);
+
+/* Say that no set of that name runs, which ones do, and which was probably meant. Returns code. */
+int ctx_no_such_set(const char *name, int code);
+
 /* The YAML file that is meant, malloc()ed in *path; for verbs that work without a running set. */
 int ctx_find_file(struct ctx *ctx, char **path);
 

@@ -9,15 +9,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <avisor/hypercall.h>
 #include "cmd/rows.h"
 
 #define FOLLOW_NS 100000000
+#define EVENT_TEXT_MAX (sizeof(((struct av_event *)0)->text) - 1)
+
+/* What a VM that is crashed now says of it in full: an event holds only the first words. */
+struct crash {
+	char vm[AV_NAME_SIZE + 1];
+	char reason[128];
+	uint64_t pc;
+};
 
 struct events {
 	struct ctx *ctx;
 	const char *vm;    /* only of that one, or NULL */
 	const char *until; /* kind, or NULL */
 	uint64_t boot_time_ns;
+	struct crash crashes[AV_VM_MAX];
+	size_t crash_count;
 	json_t *list; /* -o json: all of them; else printed at once */
 	size_t rows;
 	bool until_seen;
@@ -31,18 +42,70 @@ static const char *state_name(const char *text)
 	return text && line_to_number(text, &state) && state < 5 ? names[state] : "?";
 }
 
-/* What an event says, in words. */
-static void details(const char *kind, const struct line *row, char *text, size_t size)
+static void take_crash(void *to, const struct line *row)
 {
-	const char *a = line_text(row, "a"), *b = line_text(row, "b"),
-		   *words = line_text(row, "text");
+	struct events *events = to;
+	const char *vm = line_text(row, "name"), *reason = line_text(row, "reason");
+	struct crash *crash = &events->crashes[events->crash_count];
+
+	if (!vm || !reason || events->crash_count == AV_VM_MAX)
+		return;
+	snprintf(crash->vm, sizeof(crash->vm), "%s", vm);
+	snprintf(crash->reason, sizeof(crash->reason), "%s", reason);
+	if (line_number(row, "pc", &crash->pc))
+		events->crash_count++;
+}
+
+static void forget_crashes(void *to)
+{
+	((struct events *)to)->crash_count = 0;
+}
+
+static int ask_crashes(struct events *events)
+{
+	struct agent_sink sink = {.row = take_crash, .restart = forget_crashes, .to = events};
+	struct agent_request request;
+	struct agent_reply reply;
+
+	events->crash_count = 0;
+	agent_begin(&request, "vms");
+	if (agent_call(events->ctx->agent, &request, &sink, false, &reply) != AGENT_OK)
+		return ctx_agent_error(events->ctx, &reply, NULL, NULL);
+	return RC_OK;
+}
+
+/* The text of an event; that of a crash whole, or with dots where the event's room ended. */
+static const char *words_of(const struct events *events, const char *kind, const struct line *row,
+			    char *text, size_t size)
+{
+	const char *words = line_text(row, "text"), *vm = line_text(row, "vm");
+	uint64_t pc = 0;
+
+	if (!words || strcmp(kind, "crash") != 0 || strlen(words) < EVENT_TEXT_MAX)
+		return words ? words : "";
+	line_number(row, "a", &pc);
+	for (size_t i = 0; vm && i < events->crash_count; i++) {
+		const struct crash *crash = &events->crashes[i];
+
+		if (!strcmp(crash->vm, vm) && crash->pc == pc &&
+		    !strncmp(crash->reason, words, strlen(words)))
+			return crash->reason;
+	}
+	return out_text(text, size, "%s...", words);
+}
+
+/* What an event says, in words. */
+static void details(const char *kind, const struct line *row, const char *words, char *text,
+		    size_t size)
+{
+	const char *a = line_text(row, "a"), *b = line_text(row, "b");
 	uint64_t pc = 0, esr = 0;
+	size_t length;
 
 	line_number(row, "a", &pc);
 	line_number(row, "b", &esr);
 	a = a ? a : "?";
 	b = b ? b : "?";
-	words = words ? words : "";
 	if (!strcmp(kind, "state"))
 		snprintf(text, size, "%s -> %s %s", state_name(a), state_name(b), words);
 	else if (!strcmp(kind, "restore"))
@@ -57,13 +120,14 @@ static void details(const char *kind, const struct line *row, char *text, size_t
 		snprintf(text, size, "%s", words);
 	else
 		snprintf(text, size, "a=%s b=%s %s", a, b, words);
+	for (length = strlen(text); length && text[length - 1] == ' '; length--)
+		text[length - 1] = '\0';
 }
 
 static json_t *event_json(const struct line *row, uint64_t seq, uint64_t ns, const char *kind,
-			  const char *vm)
+			  const char *vm, const char *words)
 {
 	static const char *const keys[] = {"a", "b"};
-	const char *words = line_text(row, "text");
 	char time[64];
 	struct tm when;
 	time_t seconds = (time_t)(ns / 1000000000u);
@@ -73,7 +137,7 @@ static json_t *event_json(const struct line *row, uint64_t seq, uint64_t ns, con
 	strftime(time, sizeof(time) - 16, "%Y-%m-%dT%H:%M:%S", &when);
 	snprintf(time + strlen(time), 16, ".%03uZ", (unsigned)(ns / 1000000 % 1000));
 	event = json_pack("{s:I, s:s, s:s, s:s?, s:s?}", "seq", (json_int_t)seq, "time", time,
-			  "kind", kind, "vm", vm, "text", words && *words ? words : NULL);
+			  "kind", kind, "vm", vm, "text", *words ? words : NULL);
 	for (size_t i = 0; i < 2; i++) {
 		const char *text = line_text(row, keys[i]);
 		uint64_t number;
@@ -96,7 +160,8 @@ static void take_event(void *to, const struct line *row)
 	struct events *events = to;
 	const char *kind = line_text(row, "kind"), *vm = line_text(row, "vm");
 	uint64_t seq = 0, ns = 0;
-	char clock[32], text[256];
+	const char *words;
+	char clock[32], text[256], dotted[64];
 	time_t seconds;
 	struct tm when;
 
@@ -108,19 +173,21 @@ static void take_event(void *to, const struct line *row)
 	ns += events->boot_time_ns;
 	if (events->until && !strcmp(kind, events->until))
 		events->until_seen = true;
+	words = words_of(events, kind, row, dotted, sizeof(dotted));
 	if (events->list) {
-		json_array_append_new(events->list, event_json(row, seq, ns, kind, vm));
+		json_array_append_new(events->list, event_json(row, seq, ns, kind, vm, words));
 	} else if (out_style.format == OUT_NAME) {
 		printf("%" PRIu64 "\n", seq);
 	} else if (out_style.format != OUT_TABLE) {
-		out_json(event_json(row, seq, ns, kind, vm));
+		out_json(event_json(row, seq, ns, kind, vm, words));
 	} else {
 		seconds = (time_t)(ns / 1000000000u);
 		localtime_r(&seconds, &when);
 		strftime(clock, sizeof(clock), "%H:%M:%S", &when);
-		details(kind, row, text, sizeof(text));
-		printf("%6" PRIu64 "  %s.%03u  %-10s %-16s ", seq, clock,
-		       (unsigned)(ns / 1000000 % 1000), vm ? vm : "-", kind);
+		details(kind, row, words, text, sizeof(text));
+		printf("%6" PRIu64 "  %s.%03u  %-10s %-*s%s", seq, clock,
+		       (unsigned)(ns / 1000000 % 1000), vm ? vm : "-", *text ? 16 : 0, kind,
+		       *text ? " " : "");
 		out_escaped(stdout, text, strlen(text));
 		putchar('\n');
 	}
@@ -164,6 +231,8 @@ static int one_round(struct events *events, uint64_t *since)
 		result = rows_machine(ctx, &machine);
 		events->boot_time_ns = machine.boot_time_ns;
 	}
+	if (result == RC_OK)
+		result = ask_crashes(events);
 	if (result == RC_OK)
 		result = ask(events, since);
 	ctx_release(ctx);

@@ -4,8 +4,10 @@
  * Holds no sentence about a single verb: those are in table.c.
  */
 #include <ctype.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "cmd/ctx.h"
 
 #ifndef AV_VERSION
@@ -156,8 +158,10 @@ int cmd_help(struct ctx *ctx)
 		help_group(ctx->args[0], stdout);
 		return RC_OK;
 	}
-	return out_error(RC_USAGE, "avctl help", "no verb \"%s%s%s\"", ctx->args[0],
-			 ctx->arg_count > 1 ? " " : "", ctx->arg_count > 1 ? ctx->args[1] : "");
+	if (command)
+		return out_error(RC_USAGE, "avctl help lists the verbs", "help %s: what is \"%s\"?",
+				 command->name, ctx->args[used]);
+	return command_unknown(ctx->args, ctx->arg_count, group);
 }
 
 /* Text for roff: a backslash and a leading dot or quote mean something there. */
@@ -253,9 +257,22 @@ static void roff_environment(void)
 	}
 }
 
-int cmd_man(struct ctx *ctx)
+/* Exit codes that some verb has. */
+static uint32_t all_exits(void)
 {
-	(void)ctx;
+	uint32_t exits = 0;
+
+	for (size_t i = 0; i < command_count; i++) {
+		if (!command_table[i].hidden)
+			exits |= command_table[i].exits;
+	}
+	return exits;
+}
+
+static void print_man(void)
+{
+	uint32_t exits = all_exits();
+
 	fputs(".TH AVCTL 1 \"\" \"avisor " AV_VERSION "\" \"Avisor\"\n.SH NAME\n"
 	      "avctl \\- boot, snapshot and restore sets of VMs under the Avisor hypervisor\n"
 	      ".SH SYNOPSIS\n\\fBavctl\\fR [\\fB\\-f\\fR \\fIFILE\\fR | \\fB\\-s\\fR \\fINAME\\fR] "
@@ -275,12 +292,40 @@ int cmd_man(struct ctx *ctx)
 	}
 	fputs(".SH EXIT STATUS\n", stdout);
 	for (int code = 0; code <= RC_INTERRUPTED; code++) {
-		if (out_code_meaning(code)) {
+		if (out_code_meaning(code) && (exits & EXIT_BIT(code))) {
 			printf(".TP\n\\fB%d\\fR\n", code);
 			roff(out_code_meaning(code));
 			putchar('\n');
 		}
 	}
 	roff_environment();
-	return RC_OK;
+}
+
+/* On a terminal the page goes through man, when there is one, whatever the reader does with it then. */
+int cmd_man(struct ctx *ctx)
+{
+	int terminal = -1;
+	FILE *man = NULL;
+
+	(void)ctx;
+	if (isatty(STDOUT_FILENO)) {
+		fflush(stdout);
+		man = popen(
+			"if command -v man >/dev/null 2>&1; then exec man -l -; else exec cat; fi",
+			"w");
+	}
+	if (!man) {
+		print_man();
+		return RC_OK;
+	}
+	signal(SIGINT, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	terminal = dup(STDOUT_FILENO);
+	dup2(fileno(man), STDOUT_FILENO);
+	print_man();
+	fflush(stdout);
+	dup2(terminal, STDOUT_FILENO);
+	close(terminal);
+	clearerr(stdout);
+	return pclose(man) == 0 ? RC_OK : RC_FAILED;
 }

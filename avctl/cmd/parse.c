@@ -200,7 +200,7 @@ static int apply_style(const struct globals *globals)
 	return RC_OK;
 }
 
-static int unknown_verb(char **args, int count, bool group)
+int command_unknown(char *const *args, int count, bool group)
 {
 	static const char *const groups[] = {"snapshot", "shm", "config", "snap"};
 	const char *names[100];
@@ -230,6 +230,29 @@ static int unknown_verb(char **args, int count, bool group)
 			 "no verb \"%s\"", word);
 }
 
+/* A word too many may be what an option wants: `restore vm1 3` means --id 3. */
+static int extra_word(const struct ctx *ctx, const char *word, const char *usage)
+{
+	static const char *const names[] = {"id", "name"};
+	uint64_t number;
+	char hint[400];
+	bool is_number = line_to_number(word, &number);
+
+	for (size_t i = is_number ? 0 : 1; i < sizeof(names) / sizeof(names[0]); i++) {
+		for (const struct option_spec *option = ctx->command->options;
+		     option && option->name; option++) {
+			if (strcmp(option->name, names[i]) != 0 || !option->value || !*word ||
+			    (is_number && i == 1))
+				continue;
+			return out_error(RC_USAGE,
+					 out_text(hint, sizeof(hint), "did you mean --%s %s? %s",
+						  names[i], word, usage),
+					 "%s: what is \"%s\"?", ctx->command->name, word);
+		}
+	}
+	return out_error(RC_USAGE, usage, "%s: what is \"%s\"?", ctx->command->name, word);
+}
+
 /* As many arguments as the table says? */
 static int check_arguments(const struct ctx *ctx)
 {
@@ -247,8 +270,7 @@ static int check_arguments(const struct ctx *ctx)
 	if (ctx->arg_count < least)
 		return out_error(RC_USAGE, hint, "%s needs %s", ctx->command->name,
 				 args[ctx->arg_count].name);
-	return out_error(RC_USAGE, hint, "%s: what is \"%s\"?", ctx->command->name,
-			 ctx->args[most]);
+	return extra_word(ctx, ctx->args[most], hint);
 }
 
 /* Help was asked for: print it. */
@@ -259,7 +281,7 @@ static int give_help(const struct ctx *ctx, char **args, int count)
 
 	if (!ctx->command && count && !command_find(args, count, &used, &group)) {
 		if (!group)
-			return unknown_verb(args, count, false);
+			return command_unknown(args, count, false);
 		help_group(args[0], stdout);
 	} else if (ctx->command) {
 		help_command(ctx->command, stdout);
@@ -298,7 +320,7 @@ int command_line_run(int count, char **args, const struct globals *inherited)
 						 (!strcmp(args[1], "--help") ||
 						  !strcmp(args[1], "-h"))
 					 ? give_help(&ctx, args, 1)
-					 : unknown_verb(args, count, group);
+					 : command_unknown(args, count, group);
 		else
 			help_overview(stderr), result = RC_USAGE;
 		goto out;

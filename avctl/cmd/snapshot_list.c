@@ -13,7 +13,9 @@ enum {
 	SNAP_VM,
 	SNAP_NAME,
 	SNAP_TAKEN,
-	SNAP_PARENT,
+	SNAP_PARENT, /* in brackets when deleted; JSON has the id and a flag */
+	SNAP_PARENT_ID,
+	SNAP_PARENT_DELETED,
 	SNAP_UNIQUE,
 	SNAP_SHARED,
 	SNAP_FREES,
@@ -31,7 +33,9 @@ static const struct column list_columns[SNAP_ACTION] = {
 	[SNAP_VM] = {"VM", "vm", COLUMN_TEXT, NULL},
 	[SNAP_NAME] = {"NAME", "name", COLUMN_TEXT, "name"},
 	[SNAP_TAKEN] = {"TAKEN", "taken", COLUMN_TIME, "taken_ns"},
-	[SNAP_PARENT] = {"PARENT", "parent", COLUMN_NUMBER, "parent"},
+	[SNAP_PARENT] = {"PARENT", NULL, COLUMN_NUMBER, "parent"},
+	[SNAP_PARENT_ID] = {NULL, "parent", COLUMN_NUMBER, "parent"},
+	[SNAP_PARENT_DELETED] = {NULL, "parent_deleted", COLUMN_BOOL, NULL},
 	[SNAP_UNIQUE] = {"UNIQUE", "unique_pages", COLUMN_FRAMES, "unique"},
 	[SNAP_SHARED] = {"SHARED", "shared_pages", COLUMN_FRAMES, "shared"},
 	[SNAP_FREES] = {"FREES", "reclaimable_frames", COLUMN_FRAMES, "reclaimable"},
@@ -41,20 +45,37 @@ static const struct column list_columns[SNAP_ACTION] = {
 	[SNAP_VM_TIME] = {NULL, "vm_time_ms", COLUMN_NS, "vm_time_ns"},
 };
 
+static bool has_id(const struct table *table, const char *id)
+{
+	for (size_t row = 0; row < table_row_count(table); row++) {
+		const char *text = table_get(table, row, SNAP_ID);
+
+		if (text && !strcmp(text, id))
+			return true;
+	}
+	return false;
+}
+
 static void append(struct table *to, const struct table *from, size_t row, const char *vm)
 {
-	const char *text;
+	const char *text, *parent = table_get(from, row, SNAP_PARENT);
+	char brackets[32];
 
 	table_row(to);
 	for (size_t i = 0; i < SNAP_ACTION; i++) {
 		text = table_get(from, row, i);
-		if (i == SNAP_PARENT && text && !strcmp(text, "none"))
+		if ((i == SNAP_PARENT || i == SNAP_PARENT_ID) && text && !strcmp(text, "none"))
 			text = NULL;
 		if (i == SNAP_NAME && text && !*text)
 			text = NULL;
 		table_set(to, i, text);
 	}
 	table_set(to, SNAP_VM, vm);
+	table_set(to, SNAP_PARENT_DELETED, "0");
+	if (parent && strcmp(parent, "none") != 0 && !has_id(from, parent)) {
+		table_set(to, SNAP_PARENT_DELETED, "1");
+		table_set(to, SNAP_PARENT, out_text(brackets, sizeof(brackets), "(%s)", parent));
+	}
 }
 
 /* All snapshots of a VM (boot last, or not at all), ids ascending. */

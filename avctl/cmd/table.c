@@ -72,10 +72,11 @@ const struct command command_table[] = {
 		.name = "down",
 		.summary = "end the machine and remove its RAM file",
 		.description = "Snapshots live in the machine's memory and go with it. Logs are "
-			       "kept. A set that is down "
-			       "stays down: that is no error.",
+			       "kept. A set that is down stays down: that is no error. A name (-s) "
+			       "that no set ever had is one (3).",
 		.examples = {"avctl down", "avctl -s duo down"},
-		.exits = BIT(RC_OK) | BIT(RC_FAILED) | BIT(RC_USAGE) | BIT(RC_WRONG_STATE),
+		.exits = BIT(RC_OK) | BIT(RC_FAILED) | BIT(RC_USAGE) | BIT(RC_NOT_FOUND) |
+			 BIT(RC_WRONG_STATE) | BIT(RC_BAD_CONFIG),
 		.run = cmd_down,
 	},
 	{
@@ -100,10 +101,12 @@ const struct command command_table[] = {
 		.name = "wait",
 		.summary = "wait until a VM is in a state",
 		.args = {VM_ARG, {.name = "STATE", .completer = COMPLETE_STATE}},
+		.options = OPTIONS(FLAG("new", 0, "log=: only text printed from now on")),
 		.description = "STATE is running, paused, starved, crashed, stopped, or log=TEXT: "
-			       "until TEXT stands in "
-			       "the log of its console.",
-		.examples = {"avctl wait vm1 stopped --timeout 30s", "avctl wait vm1 'log=login:'"},
+			       "until TEXT stands in the log of its console. Text that was printed "
+			       "before counts too, unless --new is given.",
+		.examples = {"avctl wait vm1 stopped --timeout 30s", "avctl wait vm1 'log=login:'",
+			     "avctl wait vm1 'log=tick' --new --timeout 5s"},
 		.exits = VM_EXITS,
 		.run = cmd_wait,
 	},
@@ -177,8 +180,9 @@ const struct command command_table[] = {
 		.options = OPTIONS(FLAG("all", 'a', "the boot snapshot too")),
 		.description = "UNIQUE is what only this snapshot holds, SHARED what it shares "
 			       "with others or the VM, FREES "
-			       "what deleting it now gives back. * marks the one that the VM's "
-			       "changes count from.",
+			       "what deleting it now gives back. BASE is the one that the VM's "
+			       "changes count from. PARENT in brackets has been deleted (JSON: "
+			       "parent_deleted).",
 		.examples = {"avctl snapshot list vm1", "avctl snapshot list -o json"},
 		.exits = VM_EXITS,
 		.run = cmd_snapshot_list,
@@ -254,7 +258,9 @@ const struct command command_table[] = {
 		.description = "Works in every state: running, paused, starved, crashed or "
 			       "stopped. The present state is "
 			       "kept as the snapshot `undo` first. Nothing is deleted; shared "
-			       "regions are not rewound.",
+			       "regions are not rewound. Console input that the VM has not read is "
+			       "dropped: avctl events tells (input-dropped), and avctl status VM "
+			       "counts it.",
 		.examples = {"avctl restore vm1 --id 3", "avctl restore vm1 --name clean --paused",
 			     "avctl restore vm1 --undo"},
 		.exits = VM_EXITS | BIT(RC_FAILED),
@@ -315,6 +321,10 @@ const struct command command_table[] = {
 			      "show so many last lines first (10)")),
 		.examples = {"avctl console vm1", "avctl console vm1 --port hvc0",
 			     "avctl console vm1 --read-only"},
+		.description =
+			"Input that is piped in goes to a VM that runs; to any other nothing is "
+			"sent (4). Keys typed to a paused VM wait until it is resumed; a "
+			"restore or a start drops what the VM has not read.",
 		.exits = BIT(RC_OK) | BIT(RC_USAGE) | BIT(RC_UNREACHABLE) | BIT(RC_NOT_FOUND) |
 			 BIT(RC_WRONG_STATE) | BIT(RC_INTERRUPTED),
 		.run = cmd_console,

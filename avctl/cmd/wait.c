@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include "cmd/ctx.h"
@@ -20,6 +21,7 @@ struct wanted {
 	const char *state; /* or NULL */
 	const char *text;  /* in the console's log, or NULL */
 	char log[PATH_MAX];
+	size_t from; /* where in it the text may begin */
 };
 
 static void take_state(void *to, const struct line *row)
@@ -70,7 +72,9 @@ static bool text_is_there(const struct wanted *wanted)
 		got = read(fd, text + size, room - size);
 	} while (got > 0);
 	close(fd);
-	found = text && memmem(text, size, wanted->text, strlen(wanted->text));
+	found = text && size > wanted->from &&
+		memmem(text + wanted->from, size - wanted->from, wanted->text,
+		       strlen(wanted->text));
 	free(text);
 	return found;
 }
@@ -80,13 +84,19 @@ static int read_wanted(struct ctx *ctx, struct wanted *wanted)
 	static const char *const states[] = {"running", "paused", "starved", "crashed", "stopped"};
 	const char *text = ctx->args[1];
 	const char *near;
+	struct stat info;
 	char hint[128];
 
+	if (ctx_flag(ctx, "new") && strncmp(text, "log=", 4) != 0)
+		return out_error(RC_USAGE, "avctl wait VM log=TEXT --new",
+				 "--new is for log=TEXT only");
 	wanted->vm = ctx->args[0];
 	if (!strncmp(text, "log=", 4) && text[4]) {
 		wanted->text = text + 4;
 		snprintf(wanted->log, sizeof(wanted->log), "%s/%s.console.log",
 			 ctx->record->log_dir, wanted->vm);
+		if (ctx_flag(ctx, "new") && stat(wanted->log, &info) == 0)
+			wanted->from = (size_t)info.st_size;
 		return RC_OK;
 	}
 	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {

@@ -186,8 +186,9 @@ static void list_keys(const struct schema_map *map, char *text, size_t size)
 	}
 }
 
-static void report_unknown(const struct schema_map *map, const struct node_child *child,
-			   struct set_errors *errors)
+/* Returns the key that was probably meant, or NULL. */
+static const char *report_unknown(const struct schema_map *map, const struct node_child *child,
+				  struct set_errors *errors)
 {
 	struct candidates at = {map, 0};
 	const char *nearest = errors_nearest(child->key, next_key, &at);
@@ -200,6 +201,7 @@ static void report_unknown(const struct schema_map *map, const struct node_child
 		list_keys(map, keys, sizeof(keys));
 		errors_hint(errors, "keys of %s: %s", map->what, keys);
 	}
+	return nearest;
 }
 
 static bool check_map(struct node *node, const struct schema_map *map, struct set_errors *errors);
@@ -301,10 +303,13 @@ static bool check_map(struct node *node, const struct schema_map *map, struct se
 		struct node_child *child = *link;
 		const struct schema_key *key = find_key(map, child->key);
 
+		const char *meant = key ? NULL : report_unknown(map, child, errors);
+
+		/* A misspelled key is one mistake: it is not missing as well. */
+		if (meant)
+			given[find_key(map, meant) - map->keys] = true;
 		if (key)
 			given[key - map->keys] = true;
-		else
-			report_unknown(map, child, errors);
 		if (key && check_value(child->node, key, errors)) {
 			link = &child->next;
 		} else {

@@ -6,7 +6,7 @@ Opens the sockets and logs that its arguments name and speaks the control agent'
 made-up VMs. Hooks, by environment: FAKE_DELAY (seconds before the sockets are there), FAKE_DIE (exit at once
 with that status), FAKE_TRACE (append every request to that file). Verbs of its own: "fake drop=N" breaks the
 connection after doing but before answering the next N requests; "fake reboot=1" makes the agent start
-anew at the next request, which is lost; "fake crash=VM", "fake mute=1".
+anew at the next request, which is lost; "fake crash=VM [reason=TEXT]", "fake mute=1".
 """
 import os, re, shlex, signal, socket, sys, threading, time
 
@@ -133,9 +133,9 @@ def serve(verb, args):
     if verb == "fake":
         if "crash" in args:
             vm = vms[args["crash"]]
-            vm["state"], vm["reason"] = "crashed", "wild \x1b[31m jump"
-            event("crash", vm["name"], 0x40080123, 0x96000045, "wild jump")
-        state.update({k: int(v) for k, v in args.items() if k != "crash"})
+            vm["state"], vm["reason"] = "crashed", args.get("reason", "wild \x1b[31m jump")
+            event("crash", vm["name"], 0x40080123, 0x96000045, args.get("reason", "wild jump")[:23])
+        state.update({k: int(v) for k, v in args.items() if k not in ("crash", "reason")})
         return [], {}
     if verb == "vms":
         return [vm_row(vm) for vm in vms.values()], {}
