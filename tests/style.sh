@@ -29,7 +29,7 @@ done
 report "every header of the hypervisor compiles alone" "$wrong"
 
 wrong=""
-for header in $(git ls-files 'avctl/*.h' 'guest-agent/core/*.h'); do
+for header in $(git ls-files 'avctl/*.h' 'guest-agent/core/*.h' 'guest-agent/shared/*.h'); do
 	echo "#include \"$header\"" | gcc -std=gnu17 -D_GNU_SOURCE -fsyntax-only -Wall -Wno-unused -Iabi -Iavctl -Iguest-agent \
 		-Ihypervisor -I. -x c - 2>/dev/null || wrong="$wrong $header"
 done

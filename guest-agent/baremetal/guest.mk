@@ -12,7 +12,7 @@ GUEST_LDS := guest-agent/baremetal/guest.lds
 GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,-T,$(GUEST_LDS) -Wl,--build-id=none \
 	-Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,--gc-sections
 GUEST_LIB_SRC := $(filter-out guest-agent/baremetal/control.c,$(wildcard guest-agent/baremetal/*.c)) \
-	guest-agent/baremetal/start.S $(wildcard guest-agent/core/*.c)
+	guest-agent/baremetal/start.S $(wildcard guest-agent/core/*.c guest-agent/shared/*.c)
 GUEST_LIB_OBJ := $(patsubst %,$(B)/guest-obj/%.o,$(GUEST_LIB_SRC))
 GUEST_NAMES := $(patsubst tests/guests/%.c,%,$(wildcard tests/guests/*.c))
 GUEST_PART_OBJ := $(patsubst %,$(B)/guest-obj/%.o,$(wildcard tests/guests/*/*.c))
