@@ -263,8 +263,8 @@ struct av_region_info {
 
 /*
  * EVENT_READ: x1 = first sequence number wanted, x2 = buffer IPA, x3 = its size in bytes (a multiple of the event).
- * Returns x1 = how many were written, x2 = the sequence number to ask for next, x3 = how many were lost before
- * the first one (0: no gap).
+ * Returns x1 = how many were written, x2 = the sequence number to ask for next, x3 = how many before that
+ * are gone (each VM's last 256 are kept).
  */
 enum av_event_kind {
 	AV_EVENT_BOOT = 1,	/* the hypervisor is up */

@@ -18,9 +18,7 @@
 #define FSC_PERMISSION 0x0c
 #define FSC_CLASS(esr) ((esr) & 0x3c)
 #define ISS_S1PTW (1UL << 7)
-#define ISS_WNR (1UL << 6)
 #define ISS_FNV (1UL << 10)
-#define ISS_CM (1UL << 8)
 #define ISS_ISV (1UL << 24)
 
 static uint64_t *register_of(struct vcpu *vcpu, unsigned number)
@@ -34,7 +32,8 @@ static uint32_t instruction_at_pc(struct vcpu *vcpu)
 	uint64_t address;
 	uint32_t word;
 
-	if (!guest_translate(vcpu->pc, false, &address) || !guest_read(vcpu->vm, address, &word, sizeof(word)))
+	if (!guest_translate(vcpu->pc, false, &address) ||
+	    !guest_read(vcpu->vm, address, &word, sizeof(word)))
 		return 0;
 	return word;
 }
@@ -64,7 +63,7 @@ static void emulate(struct vcpu *vcpu, uint64_t esr, uint64_t address, uint64_t 
 		if (ESR_EC(esr) == EC_DABORT_LOWER && esr & ISS_CM)
 			vcpu->pc += 4;
 		else
-			vcpu_inject_abort(vcpu, ESR_EC(esr) == EC_IABORT_LOWER, far);
+			vcpu_inject_abort(vcpu, esr, far);
 		return;
 	}
 	if (esr & ISS_ISV) {
@@ -76,7 +75,8 @@ static void emulate(struct vcpu *vcpu, uint64_t esr, uint64_t address, uint64_t 
 		word = instruction_at_pc(vcpu);
 		spin_unlock(&vcpu->vm->lock);
 		if (!access_decode(word, &access)) {
-			vm_crash(vcpu, "device access by an instruction without syndrome", far, word);
+			vm_crash(vcpu, "device access by an instruction without syndrome", far,
+				 word);
 			return;
 		}
 	}
@@ -85,7 +85,7 @@ static void emulate(struct vcpu *vcpu, uint64_t esr, uint64_t address, uint64_t 
 	if (access.size < 8)
 		value &= (1UL << (8 * access.size)) - 1;
 	if (!devices_mmio(vcpu, address, access.size, access.write, &value)) {
-		vcpu_inject_abort(vcpu, false, far);
+		vcpu_inject_abort(vcpu, esr, far);
 		return;
 	}
 	if (!access.write && access.reg != 31)
@@ -121,7 +121,7 @@ void trap_abort(struct vcpu *vcpu, uint64_t esr)
 
 	if (FSC_CLASS(esr) != FSC_TRANSLATION && FSC_CLASS(esr) != FSC_PERMISSION) {
 		vm->stats.exits[AV_EXIT_FAULT_OTHER]++;
-		vcpu_inject_abort(vcpu, ESR_EC(esr) == EC_IABORT_LOWER, far);
+		vcpu_inject_abort(vcpu, esr, far);
 		return;
 	}
 	if (!abort_address(esr, far, &address))
@@ -133,8 +133,9 @@ void trap_abort(struct vcpu *vcpu, uint64_t esr)
 	}
 	spin_lock(&vm->lock);
 	fault = vmem_fault(&vm->mem, ipa(address), is_write(esr), vm->vcpu_count > 1);
+	/* Under the lock: who frees frames looks at the state after it. */
 	if (fault == VMEM_STARVED)
-		vm_set_state(vm, AV_STATE_STARVED); /* under the lock: who frees frames looks at the state after it */
+		vm_starve(vm, address);
 	spin_unlock(&vm->lock);
 	switch (fault) {
 	case VMEM_TOUCHED:
@@ -150,14 +151,11 @@ void trap_abort(struct vcpu *vcpu, uint64_t esr)
 		return;
 	case VMEM_STARVED:
 		vm->stats.exits[AV_EXIT_FAULT_OTHER]++;
-		log_vm(vm, "starved: its budget of %lu frames is used up", vm->mem.budget.limit);
-		event_add(AV_EVENT_STARVED, vm->index, address, 0, NULL);
-		sched_yield();
 		return;
 	case VMEM_RO_REGION:
 	case VMEM_NOT_RAM:
 		vm->stats.exits[AV_EXIT_FAULT_OTHER]++;
-		vcpu_inject_abort(vcpu, ESR_EC(esr) == EC_IABORT_LOWER, far);
+		vcpu_inject_abort(vcpu, esr, far);
 		return;
 	}
 }

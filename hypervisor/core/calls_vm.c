@@ -251,8 +251,7 @@ int call_EVENT_READ(struct call *call)
 		unsigned count = event_read(next, events, want, &next, &gap);
 		uint64_t size;
 
-		if (!written)
-			lost = gap;
+		lost += gap;
 		if (!count)
 			break;
 		if (give(call, address, ~0UL, events, count * sizeof(events[0])))

@@ -106,7 +106,8 @@ static void port_feed(struct vm *vm, unsigned guest_port, unsigned host_port)
 	uint8_t bytes[INPUT_CHUNK];
 	size_t size, taken;
 
-	while (virtio_serial_has_input(host_port) && (size = virtio_serial_peek(host_port, bytes, sizeof(bytes))) > 0) {
+	while (virtio_serial_has_input(host_port) &&
+	       (size = virtio_serial_peek(host_port, bytes, sizeof(bytes))) > 0) {
 		taken = vconsole_input(&vm->console, guest_port, bytes, size);
 		if (!taken)
 			break;
@@ -149,6 +150,19 @@ static void feed(struct vm *vm)
 		__atomic_store_n(&vm->input_waits, true, __ATOMIC_RELEASE);
 }
 
+/* The console's rings could not be written for want of a frame: the VM starves, and the work is done when it is fed. */
+static void starve_if_short(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+
+	if (!vm->mem.host_starved)
+		return;
+	vm->mem.host_starved = false;
+	vconsole_retry(&vm->console);
+	__atomic_or_fetch(&vcpu->requests, REQUEST_DEVICE, __ATOMIC_RELEASE);
+	vm_starve(vm, 0);
+}
+
 void devices_serve(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
@@ -159,7 +173,8 @@ void devices_serve(struct vcpu *vcpu)
 		vconsole_after_restore(&vm->console);
 	if (requests & (REQUEST_INPUT | REQUEST_RESTORED)) {
 		if (vm->port_agent)
-			vconsole_host_open(&vm->console, 1, virtio_serial_host_open(vm->port_agent));
+			vconsole_host_open(&vm->console, 1,
+					   virtio_serial_host_open(vm->port_agent));
 		if (__atomic_load_n(&vm->input_waits, __ATOMIC_ACQUIRE))
 			feed(vm);
 	}
@@ -167,14 +182,15 @@ void devices_serve(struct vcpu *vcpu)
 		vconsole_kick_tx(&vm->console, 1);
 	if (vconsole_has_work(&vm->console) && vconsole_work(&vm->console))
 		__atomic_or_fetch(&vcpu->requests, REQUEST_DEVICE, __ATOMIC_RELEASE);
+	starve_if_short(vcpu);
 	vcpu_forward_kicks(vcpu);
 	spin_unlock(&vm->lock);
 }
 
 /* --- addresses */
 
-static bool gic_access(struct vcpu *vcpu, enum vgic_frame frame, uint64_t offset, unsigned size, bool write,
-		       uint64_t *value)
+static bool gic_access(struct vcpu *vcpu, enum vgic_frame frame, uint64_t offset, unsigned size,
+		       bool write, uint64_t *value)
 {
 	struct vm *vm = vcpu->vm;
 	bool there;
@@ -212,6 +228,7 @@ bool devices_mmio(struct vcpu *vcpu, uint64_t address, unsigned size, bool write
 			virtio_mmio_empty(offset, size, write, value);
 		if (vconsole_has_work(&vm->console))
 			__atomic_or_fetch(&vcpu->requests, REQUEST_DEVICE, __ATOMIC_RELEASE);
+		starve_if_short(vcpu);
 	} else {
 		there = false;
 	}
@@ -247,7 +264,8 @@ static const struct vconsole_ops console_ops = {
 
 void devices_init(struct vm *vm)
 {
-	const char *name = vm->flags & AV_VM_FLAG_CONTROL ? "org.avisor.control" : "org.avisor.agent";
+	const char *name =
+		vm->flags & AV_VM_FLAG_CONTROL ? "org.avisor.control" : "org.avisor.agent";
 
 	vgic_init(&vm->gic, vm->vcpu_count);
 	vgic_set_hw(&vm->gic, PLAT_PPI_VIRT_TIMER);

@@ -63,9 +63,17 @@ static bool write_callback(void *ctx, uint64_t address, const void *from, size_t
 	return guest_write(ctx, address, from, size);
 }
 
+static bool starved_callback(void *ctx)
+{
+	return ((const struct vm *)ctx)->mem.host_starved;
+}
+
 struct guest_memory guest_memory_of(struct vm *vm)
 {
-	return (struct guest_memory){.ctx = vm, .read = read_callback, .write = write_callback};
+	return (struct guest_memory){.ctx = vm,
+				     .read = read_callback,
+				     .write = write_callback,
+				     .starved = starved_callback};
 }
 
 bool guest_translate(uint64_t va, bool write, uint64_t *address)

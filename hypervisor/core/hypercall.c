@@ -10,6 +10,7 @@
 #include "core/psci.h"
 #include "core/sched.h"
 #include "core/string.h"
+#include "core/time.h"
 
 static call_handler *const handlers[256] = {
 #define AV_HVC(name, number, arity, privilege) [number] = call_##name,
@@ -17,10 +18,23 @@ static call_handler *const handlers[256] = {
 #undef AV_HVC
 };
 
+/* Until when guests that want the lock let the control VM go first: it is the one that can end what they do. */
+static uint64_t control_first_until;
+#define CONTROL_FIRST_NS 20000000u
+
 bool call_operation_begin(struct vcpu *vcpu)
 {
-	if (spin_trylock(&op_lock))
+	bool control = vcpu->vm->flags & AV_VM_FLAG_CONTROL;
+
+	if ((control || counter_now() >= __atomic_load_n(&control_first_until, __ATOMIC_RELAXED)) &&
+	    spin_trylock(&op_lock)) {
+		if (control)
+			__atomic_store_n(&control_first_until, 0, __ATOMIC_RELAXED);
 		return true;
+	}
+	if (control)
+		__atomic_store_n(&control_first_until,
+				 counter_now() + ns_to_ticks(CONTROL_FIRST_NS), __ATOMIC_RELAXED);
 	vcpu->pc -= 4;
 	sched_yield();
 	return false;
@@ -47,10 +61,20 @@ static void vendor_call(struct vcpu *vcpu)
 	call.vcpu = vcpu;
 	call.caller = vm;
 	call.results[0] = call.results[1] = call.results[2] = 0;
-	status = call_decode(vcpu->x, vm->flags & AV_VM_FLAG_CONTROL, vm->index, vm_count, &call.in);
+	status =
+		call_decode(vcpu->x, vm->flags & AV_VM_FLAG_CONTROL, vm->index, vm_count, &call.in);
 	if (!status) {
 		call.target = call.in.target == CALL_TARGET_NONE ? NULL : vms[call.in.target];
 		status = handlers[call.in.number](&call);
+		if (status == AV_E_BAD_ADDRESS && vm->mem.host_starved) {
+			/* Only answers are written by calls, so the call can be made again: before it, the VM starves. */
+			vcpu->pc -= 4;
+			spin_lock(&vm->lock);
+			vm->mem.host_starved = false;
+			vm_starve(vm, 0);
+			spin_unlock(&vm->lock);
+			return;
+		}
 	}
 	if (status != CALL_NO_RETURN)
 		call_answer(&call, status);
@@ -162,7 +186,8 @@ void hypercall_immediate(struct vcpu *vcpu, unsigned immediate)
 {
 	struct vm *vm = vcpu->vm;
 
-	if (vm->flags & AV_VM_FLAG_CONTROL && immediate <= AV_IMM_RESTART && immediate != AV_IMM_PRINT)
+	if (vm->flags & AV_VM_FLAG_CONTROL && immediate <= AV_IMM_RESTART &&
+	    immediate != AV_IMM_PRINT)
 		return; /* the control VM has no snapshots */
 	switch (immediate) {
 	case AV_IMM_CHECKPOINT:

@@ -328,14 +328,16 @@ void vcpu_inject_undefined(struct vcpu *vcpu)
 	enter_el1(vcpu, 0, (uint64_t)EC_UNKNOWN << 26 | ESR_IL);
 }
 
-void vcpu_inject_abort(struct vcpu *vcpu, bool instruction, uint64_t far)
+void vcpu_inject_abort(struct vcpu *vcpu, uint64_t esr, uint64_t far)
 {
 	bool from_el0 = !(vcpu->pstate & 0xc) || (vcpu->pstate & 0x10);
-	uint64_t ec = instruction ? EC_IABORT_LOWER : EC_DABORT_LOWER;
+	uint64_t ec = ESR_EC(esr);
+	/* A synchronous external abort, not on a walk; of data: a write, or maintenance, as EL2 got it. */
+	uint64_t iss = 0x10 | (ec == EC_DABORT_LOWER ? esr & (ISS_WNR | ISS_CM) : 0);
 
 	if (!from_el0)
 		ec++;
 	vcpu->vm->stats.exits[AV_EXIT_INJECTED_ABORT]++;
 	sysreg_write(far_el1, far);
-	enter_el1(vcpu, 0, ec << 26 | ESR_IL | 0x10); /* synchronous external abort, not on a walk */
+	enter_el1(vcpu, 0, ec << 26 | ESR_IL | iss);
 }

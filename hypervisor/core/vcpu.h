@@ -40,6 +40,6 @@ uint64_t vcpu_ptimer_evaluate(struct vcpu *vcpu);
 /* The virtual timer fired on this PE (PPI 27 acknowledged, left active). */
 void vcpu_vtimer_fired(struct vcpu *vcpu);
 
-/* Exceptions into EL1 (Arm ARM AArch64.TakeException): vcpu loaded here. */
+/* Exceptions into EL1 (Arm ARM AArch64.TakeException): vcpu loaded here. An abort is external; esr: as EL2 got it. */
 void vcpu_inject_undefined(struct vcpu *vcpu);
-void vcpu_inject_abort(struct vcpu *vcpu, bool instruction, uint64_t far);
+void vcpu_inject_abort(struct vcpu *vcpu, uint64_t esr, uint64_t far);

@@ -75,6 +75,14 @@ void vm_set_state(struct vm *vm, uint32_t state)
 			sched_kick(&vm->vcpus[i], 0);
 }
 
+void vm_starve(struct vm *vm, uint64_t address)
+{
+	vm_set_state(vm, AV_STATE_STARVED);
+	event_add(AV_EVENT_STARVED, vm->index, address, 0, NULL);
+	log_vm(vm, "starved: its budget of %lu frames is used up", vm->mem.budget.limit);
+	sched_yield();
+}
+
 void vm_crash(struct vcpu *vcpu, const char *reason, uint64_t far, uint32_t word)
 {
 	struct vm *vm = vcpu->vm;

@@ -136,6 +136,9 @@ void vm_clock_set(struct vm *vm, uint64_t counter);
 /* A new identity and generation: after each restore and restart. */
 void vm_new_identity(struct vm *vm);
 
+/* The budget is used up and address (IPA, 0: EL2's own write) cannot be served: state, event and log. VM's lock held. */
+void vm_starve(struct vm *vm, uint64_t address);
+
 /* Change state, with the event. The VM's vCPUs are stopped, or the caller runs on the only one. */
 void vm_set_state(struct vm *vm, uint32_t state);
 

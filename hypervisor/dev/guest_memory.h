@@ -12,4 +12,6 @@ struct guest_memory {
 	 */
 	bool (*read)(void *ctx, uint64_t ipa, void *to, size_t size);
 	bool (*write)(void *ctx, uint64_t ipa, const void *from, size_t size);
+	/* May be NULL. True: the last write failed for want of memory, not of a good address; try again later. */
+	bool (*starved)(void *ctx);
 };

@@ -310,6 +310,11 @@ bool vconsole_work(struct vconsole *c)
 	return c->work;
 }
 
+void vconsole_retry(struct vconsole *c)
+{
+	c->work = (1u << QUEUE_COUNT) - 1;
+}
+
 static void on_notify(struct virtio_mmio *m, unsigned queue)
 {
 	set_work(of(m), queue, true);
@@ -318,7 +323,7 @@ static void on_notify(struct virtio_mmio *m, unsigned queue)
 
 static void on_driver_ok(struct virtio_mmio *m)
 {
-	of(m)->work = (1u << QUEUE_COUNT) - 1;
+	vconsole_retry(of(m));
 	vconsole_work(of(m));
 }
 
@@ -427,6 +432,6 @@ void vconsole_after_restore(struct vconsole *c)
 	set_todo(c, 1, TODO_CLOSE, agent->guest_ready && agent->shown_open);
 	set_todo(c, 1, TODO_OPEN, agent->guest_ready && c->host_open[1]);
 	virtio_mmio_signal_used(&c->virtio);
-	c->work = (1u << QUEUE_COUNT) - 1;
+	vconsole_retry(c);
 	vconsole_work(c);
 }

@@ -53,6 +53,8 @@ void vconsole_mmio(struct vconsole *c, uint64_t offset, unsigned size, bool writ
 /* Go on with what a notification left undone, a bounded amount. True: there is still more. Call it before the
  * vCPU is entered while vconsole_has_work(). */
 bool vconsole_work(struct vconsole *c);
+/* Look at every queue again: a write had found no memory. */
+void vconsole_retry(struct vconsole *c);
 static inline bool vconsole_has_work(const struct vconsole *c)
 {
 	return c->work != 0;

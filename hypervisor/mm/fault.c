@@ -303,6 +303,7 @@ void *vmem_host_access(struct vmem *m, ipa_t address, bool write)
 		enum vmem_fault result = vmem_fault(m, address, true, true);
 
 		arch_tlb_select(loaded);
+		m->host_starved |= result == VMEM_STARVED;
 		return result == VMEM_STARVED ? NULL : pa_ptr(s2_pa(chunk->l3[index]));
 	}
 	vmem_walk(m, address.value, &walk);

@@ -100,6 +100,7 @@ struct vmem {
 	uint64_t dirty_count; /* writable leaves */
 	uint64_t ram_count;   /* valid leaves of the live tree, bundle pages left out */
 	struct vmem_stats stats;
+	bool host_starved; /* a write of vmem_host_access() found no frame; its caller clears it */
 
 	uint64_t *root; /* of the live tree */
 	uint32_t root_frame;
@@ -172,7 +173,8 @@ enum vmem_fault vmem_fault(struct vmem *m, ipa_t address, bool write, bool wide)
 
 /*
  * The page EL2 may read or write for the guest at this address, on the same copy-on-write path; any
- * PE, whatever VTTBR is loaded. NULL: not RAM nor an attached region with that right, or starved.
+ * PE, whatever VTTBR is loaded. NULL: not RAM nor an attached region with that right, or starved:
+ * then host_starved is set.
  * Never write through a pointer got for reading (it may be a shared page of zeros). Good until the
  * lock is released or the next call here.
  */

@@ -90,6 +90,22 @@ static void run_verify(unsigned int count, char **words)
 	print("verify: %lu pages, %lu wrong %s\n", pages, wrong, wrong ? "BAD" : "ok");
 }
 
+/* The same by EL2: it writes what VM_INFO answers. */
+static void run_touch_by_call(unsigned int count, char **words)
+{
+	uint64_t address = to_number(words[1]), pages = to_number(words[2]), wrong = 0;
+
+	(void)count;
+	for (uint64_t i = 0; i < pages; i++) {
+		struct av_vm_info *info = (struct av_vm_info *)(address + i * GUEST_PAGE_SIZE);
+		struct hvc_result result = hvc_VM_INFO(AV_VM_SELF, (uint64_t)info, sizeof(*info));
+
+		wrong += result.status || result.value[0] != sizeof(*info) ||
+			 info->ram_base != GUEST_RAM_BASE;
+	}
+	print("touch-by-call: %lu pages, %lu wrong %s\n", pages, wrong, wrong ? "BAD" : "ok");
+}
+
 static void run_hash(unsigned int count, char **words)
 {
 	(void)count;
@@ -331,6 +347,7 @@ static const struct command commands[] = {
 	{"count", 0, run_nonce, "the same"},
 	{"echo", 0, run_echo, "TEXT"},
 	{"touch", 3, run_touch, "ADDRESS PAGES SEED: write a word a page"},
+	{"touch-by-call", 2, run_touch_by_call, "ADDRESS PAGES: have VM_INFO write to each"},
 	{"verify", 3, run_verify, "ADDRESS PAGES SEED: are they there?"},
 	{"hash", 2, run_hash, "ADDRESS SIZE"},
 	{"peek", 1, run_peek, "ADDRESS"},

@@ -97,6 +97,8 @@ until_screen()
 	"$AVCTL" wait vm3 'log=ro-writer: alive 3 unchanged' --timeout 10s
 	run "$AVCTL" logs vm3
 	[[ "$output" != *'WENT THROUGH'* ]]
+	# An external abort (DFSC 0x10) of a write (WnR), taken from EL1.
+	[[ "$output" == *'write refused esr=0x96000050 far=0x70000000'* ]]
 	"$AVCTL" wait vm3 running --timeout 1s
 }
 

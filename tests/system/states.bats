@@ -85,9 +85,9 @@ others() {
 	ask "snapshots vm=vm" | grep '^row id=[0-9]' | grep -vE ' name=(idle|crashing|full) ' | sed 's/^row id=\([0-9]*\) .*/\1/'
 }
 
-# reach STATE: from anywhere. There is one snapshot besides those three, of a waiting shell or a full VM, and no undo.
+# reach STATE [COMMAND]: from anywhere; COMMAND is what starves it. There is one snapshot besides those three, of a waiting shell or a full VM, and no undo.
 reach() {
-	local id
+	local id until_starved=${2:-touch 0x40300000 1280 2}
 
 	for id in $(others); do
 		ask "set vm=vm id=$id pinned=0" >/dev/null
@@ -101,7 +101,7 @@ reach() {
 	paused) ask "pause vm=vm" >/dev/null ;;
 	stopped) ask "stop vm=vm" >/dev/null ;;
 	crashed) ask "restore vm=vm name=crashing" >/dev/null ;;
-	starved) type_at_once 'touch 0x40300000 1280 2' ;; # the whole of RAM twice is more than the budget
+	starved) type_at_once "$until_starved" ;; # the whole of RAM twice is more than the budget
 	esac
 	wait_for 20 state_is "$1"
 }
@@ -313,4 +313,31 @@ column() {
 	says vm 'touch: 1280 pages' "$at"
 	tell vm 'verify 0x40300000 1280 2'
 	says vm 'verify: 1280 pages, 0 wrong ok' "$at"
+}
+
+@test "a call whose answer finds no page starves the VM and is made again" {
+	local at
+
+	reach starved 'touch-by-call 0x40300000 1280'
+	at=$(mark vm)
+	before delete starved
+	avctl snapshot delete vm full -q
+	state_is running
+	says vm 'touch-by-call: 1280 pages, 0 wrong ok' "$at"
+	heart_beats heart
+}
+
+@test "a VM that makes many events loses only its own" {
+	local first
+
+	reach running
+	ask "pause vm=heart" >/dev/null
+	ask "resume vm=heart" >/dev/null
+	first=$(avctl events heart -o json | json 'len(d["events"])')
+	for _ in $(seq 400); do
+		echo "agent pause vm=vm"
+		echo "agent resume vm=vm"
+	done | avctl - >/dev/null
+	expect_equal "$(avctl events heart -o json | json 'len(d["events"])')" "$first" "events of heart"
+	expect_equal "$(avctl events vm -o json | json 'len(d["events"])')" 256 "events of vm"
 }

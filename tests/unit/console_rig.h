@@ -36,6 +36,8 @@ struct rig {
 	struct vconsole c;
 	uint8_t ram[RAM_SIZE];
 	uint64_t ram_accesses;
+	unsigned starve_in; /* that many writes from now, one finds no memory; 0: none does */
+	bool starved;
 	uint16_t used_seen[VIRTIO_QUEUE_MAX];
 	bool line;
 	unsigned rises;
@@ -64,8 +66,17 @@ static inline bool ram_write(void *ctx, uint64_t ipa, const void *from, size_t s
 	r->ram_accesses++;
 	if (!range_within(ipa, size, RAM_BASE, RAM_SIZE))
 		return false;
+	if (r->starve_in && !--r->starve_in) {
+		r->starved = true;
+		return false;
+	}
 	memcpy(r->ram + (ipa - RAM_BASE), from, size);
 	return true;
+}
+
+static inline bool rig_starved(void *ctx)
+{
+	return ((const struct rig *)ctx)->starved;
 }
 
 static inline size_t rig_out(void *ctx, unsigned port, const uint8_t *bytes, size_t size)
@@ -107,7 +118,8 @@ static const struct vconsole_ops rig_ops = {
 
 static inline void rig_init(struct rig *r)
 {
-	struct guest_memory memory = {.ctx = r, .read = ram_read, .write = ram_write};
+	struct guest_memory memory = {
+		.ctx = r, .read = ram_read, .write = ram_write, .starved = rig_starved};
 
 	memset(r, 0, sizeof(*r));
 	r->out_limit[0] = r->out_limit[1] = SIZE_MAX;

@@ -264,6 +264,49 @@ static void a_broken_queue_stops_the_device_until_reset(void **state)
 	}
 }
 
+/* As EL2 does when the VM was starved and got memory again. */
+static void feed(void)
+{
+	r.starved = false;
+	vconsole_retry(&r.c);
+	while (vconsole_work(&r.c))
+		;
+}
+
+static void a_write_without_memory_is_done_later_and_breaks_nothing(void **state)
+{
+	unsigned last = 0;
+	size_t sent;
+
+	(void)state;
+	for (unsigned at = 1; at != last; at++) {
+		start_multiport();
+		r.starve_in = at;
+		vconsole_host_open(&r.c, 1, true);
+		feed();
+		send_bytes(&r, 1, 0, "console", 7);
+		feed();
+		send_control(&r, 1, 6, 1);
+		feed();
+		sent = vconsole_input(&r.c, 1, (const uint8_t *)"line\n", 5);
+		feed();
+		if (sent < 5)
+			assert_int_equal(vconsole_input(&r.c, 1, (const uint8_t *)"line\n", 5), 5);
+		if (r.starve_in)
+			last = at + 1; /* all writes have had their turn */
+		assert_int_equal(reg_read(&r, 0x070) & VIRTIO_STATUS_NEEDS_RESET, 0);
+		assert_true(take_control(&r, name) == CONTROL(1, 6, 1));
+		assert_true(take_control(&r, name) == 0);
+		assert_int_equal(r.out_size[0], 7);
+		assert_memory_equal(r.out[0], "console", 7);
+		assert_int_equal(take_used(&r, 1, bytes), 0);
+		assert_int_equal(take_used(&r, 4, bytes), 5);
+		assert_memory_equal(bytes, "line\n", 5);
+		assert_int_equal(take_used(&r, 4, bytes), -1);
+	}
+	assert_in_range(last, 8, 40);
+}
+
 static void an_available_index_too_far_ahead_breaks_the_queue(void **state)
 {
 	(void)state;
@@ -360,6 +403,7 @@ int main(void)
 		cmocka_unit_test(
 			interrupt_follows_status_and_comes_again_for_what_was_not_acknowledged),
 		cmocka_unit_test(a_broken_queue_stops_the_device_until_reset),
+		cmocka_unit_test(a_write_without_memory_is_done_later_and_breaks_nothing),
 		cmocka_unit_test(an_available_index_too_far_ahead_breaks_the_queue),
 		cmocka_unit_test(reset_is_a_load_of_the_initial_state),
 		cmocka_unit_test(a_restored_guest_sees_port_1_closed_and_opened_and_loses_no_bytes),

@@ -81,6 +81,8 @@
 #define EC_DABORT_SAME 0x25
 #define EC_BRK64 0x3c
 
+#define ISS_WNR (1UL << 6) /* data abort: a write */
+#define ISS_CM (1UL << 8)  /* data abort: cache maintenance or address translation */
 #define ESR_EC(esr) ((unsigned)((esr) >> 26) & 0x3f)
 #define ESR_IL (1UL << 25)
 #define ESR_ISS(esr) ((esr) & 0x1ffffff)
