@@ -18,6 +18,7 @@ enum completer {
 	COMPLETE_SNAPSHOT_ID, /* of the VM named before */
 	COMPLETE_SNAPSHOT_NAME,
 	COMPLETE_REGION,
+	COMPLETE_FIELD, /* of the region named before */
 	COMPLETE_SET,
 	COMPLETE_STATE,
 	COMPLETE_VERB,
@@ -100,6 +101,8 @@ int cmd_snapshot_rename(struct ctx *ctx);
 int cmd_restore(struct ctx *ctx);
 int cmd_shm_list(struct ctx *ctx);
 int cmd_shm_dump(struct ctx *ctx);
+int cmd_shm_peek(struct ctx *ctx);
+int cmd_shm_poke(struct ctx *ctx);
 int cmd_shm_watch(struct ctx *ctx);
 int cmd_console(struct ctx *ctx);
 int cmd_logs(struct ctx *ctx);

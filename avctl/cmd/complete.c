@@ -124,6 +124,18 @@ static void offer_set_names(struct ctx *ctx, enum completer completer, const cha
 		offer(ctx->record->set->regions[i].name, typed);
 }
 
+static void offer_fields(struct ctx *ctx, const char *region, const char *typed)
+{
+	if (!region || ctx_need_record(ctx) != RC_OK)
+		return;
+	for (size_t i = 0; i < ctx->record->set->region_count; i++) {
+		const struct set_region *known = &ctx->record->set->regions[i];
+
+		for (size_t k = 0; !strcmp(known->name, region) && k < known->field_count; k++)
+			offer(known->fields[k].name, typed);
+	}
+}
+
 static void offer_kind(struct ctx *ctx, enum completer completer, const char *words, const char *vm,
 		       const char *typed)
 {
@@ -138,6 +150,9 @@ static void offer_kind(struct ctx *ctx, enum completer completer, const char *wo
 	case COMPLETE_VM:
 	case COMPLETE_REGION:
 		offer_set_names(ctx, completer, typed);
+		break;
+	case COMPLETE_FIELD:
+		offer_fields(ctx, vm, typed); /* the word before is the region's */
 		break;
 	case COMPLETE_SNAPSHOT_ID:
 	case COMPLETE_SNAPSHOT_NAME:

@@ -1,226 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* shm.c - `avctl shm list|dump|watch`.
+/* shm.c - `avctl shm dump|watch`.
  * Reads the RAM file directly: takes no lock, disturbs no guest and never writes. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <avisor/manifest.h>
-#include "cmd/ctx.h"
-#include "out/table.h"
+#include "cmd/shm_regions.h"
 #include "tui/shm_text.h"
 #include "tui/shm_watch.h"
 
 #define DEFAULT_INTERVAL_NS 100000000ull
 #define SHORTEST_INTERVAL_NS 1000000ull
-
-/* The regions of the set that is meant, ready to be read. */
-struct regions {
-	struct set *own_set; /* when loaded here, else the record's */
-	const struct set *set;
-	struct shm_view *views;
-	size_t count;
-	int ram_fd;
-};
-
-static void regions_close(struct regions *regions)
-{
-	if (regions->ram_fd >= 0)
-		close(regions->ram_fd);
-	free(regions->views);
-	if (regions->own_set)
-		set_free(regions->own_set);
-}
-
-static int open_ram(struct regions *regions, const char *path)
-{
-	regions->ram_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (regions->ram_fd < 0)
-		return out_error(RC_UNREACHABLE, "avctl down, then avctl up", "the RAM file %s: %s",
-				 path, strerror(errno));
-	return RC_OK;
-}
-
-/* Test hook: regions of the YAML file in any file, the first at physical address $AVCTL_TEST_AT. */
-static int open_test_file(struct ctx *ctx, struct regions *regions, const char *ram_file)
-{
-	const char *at = getenv("AVCTL_TEST_AT");
-	uint64_t pa = at ? strtoull(at, NULL, 0) : AV_RAM_PA;
-	struct set_errors errors = {0};
-	char *path;
-	int code = ctx_find_file(ctx, &path);
-
-	if (code != RC_OK)
-		return code;
-	regions->own_set = set_load(path, &errors);
-	free(path);
-	if (!regions->own_set)
-		set_errors_print(&errors, stderr);
-	set_errors_free(&errors);
-	if (!regions->own_set)
-		return RC_BAD_CONFIG;
-	regions->set = regions->own_set;
-	regions->views = calloc(regions->set->region_count + 1, sizeof(*regions->views));
-	if (!regions->views)
-		return out_error(RC_FAILED, NULL, "not enough memory");
-	for (size_t i = 0; i < regions->set->region_count; i++)
-		regions->views[i].offset = pa - AV_RAM_PA + regions->set->regions[i].address -
-					   regions->set->regions[0].address;
-	return open_ram(regions, ram_file);
-}
-
-static int regions_open(struct ctx *ctx, struct regions *regions)
-{
-	const char *test_file = getenv("AVCTL_TEST_RAM_FILE");
-	int code;
-
-	memset(regions, 0, sizeof(*regions));
-	regions->ram_fd = -1;
-	if (test_file) {
-		code = open_test_file(ctx, regions, test_file);
-	} else {
-		code = ctx_need_record(ctx);
-		if (code != RC_OK)
-			return code;
-		regions->set = ctx->record->set;
-		regions->views = calloc(regions->set->region_count + 1, sizeof(*regions->views));
-		if (!regions->views)
-			return out_error(RC_FAILED, NULL, "not enough memory");
-		for (size_t i = 0; i < regions->set->region_count; i++) {
-			regions->views[i].offset = ctx->record->region_pa[i] - AV_RAM_PA;
-			regions->views[i].owner = ctx->record->pid;
-		}
-		code = open_ram(regions, ctx->record->ram_file);
-	}
-	if (code != RC_OK) {
-		regions_close(regions);
-		return code;
-	}
-	regions->count = regions->set->region_count;
-	for (size_t i = 0; i < regions->count; i++) {
-		regions->views[i].set = regions->set;
-		regions->views[i].region = &regions->set->regions[i];
-		regions->views[i].ram_fd = regions->ram_fd;
-	}
-	return RC_OK;
-}
-
-/* "have: a, b" */
-static void name_regions(const struct set *set, char *out, size_t size)
-{
-	size_t used = (size_t)snprintf(out, size, "the regions are");
-
-	for (size_t i = 0; i < set->region_count && used < size; i++)
-		used += (size_t)snprintf(out + used, size - used, "%s %s", i ? "," : "",
-					 set->regions[i].name);
-}
-
-/*
- * The view called name. Without a name the only one, or, when there are several, NULL with RC_OK.
- */
-static int find_view(const struct regions *regions, const char *name, const struct shm_view **view)
-{
-	const char *names[AV_REGION_MAX];
-	size_t count = 0;
-	const char *near;
-	char hint[512];
-
-	*view = NULL;
-	if (regions->count == 0)
-		return out_error(RC_NOT_FOUND, "regions are declared under shm: in the YAML file",
-				 "set \"%s\" has no shared regions", regions->set->name);
-	if (!name) {
-		if (regions->count == 1)
-			*view = &regions->views[0];
-		return RC_OK;
-	}
-	for (size_t i = 0; i < regions->count; i++) {
-		if (strcmp(regions->set->regions[i].name, name) == 0) {
-			*view = &regions->views[i];
-			return RC_OK;
-		}
-		if (count < AV_REGION_MAX)
-			names[count++] = regions->set->regions[i].name;
-	}
-	near = out_nearest(name, names, count);
-	if (near)
-		snprintf(hint, sizeof(hint), "did you mean %s?", near);
-	else
-		name_regions(regions->set, hint, sizeof(hint));
-	return out_error(RC_NOT_FOUND, hint, "no region \"%s\" in set \"%s\"", name,
-			 regions->set->name);
-}
-
-static int which_region(const struct regions *regions)
-{
-	char hint[512];
-
-	name_regions(regions->set, hint, sizeof(hint));
-	return out_error(RC_USAGE, hint, "set \"%s\" has %zu regions: which one?",
-			 regions->set->name, regions->count);
-}
-
-static void list_json(const struct set *set)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < set->region_count; i++) {
-		json_t *region = shm_json_summary(set, &set->regions[i]);
-
-		json_object_set_new(region, "fields",
-				    json_integer((json_int_t)set->regions[i].field_count));
-		if (out_style.format == OUT_JSONL)
-			out_json(region);
-		else
-			json_array_append_new(list, region);
-	}
-	if (out_style.format == OUT_JSON)
-		out_json(json_pack("{s:s, s:O}", "set", set->name, "regions", list));
-	json_decref(list);
-}
-
-int cmd_shm_list(struct ctx *ctx)
-{
-	static const struct column columns[] = {
-		{.title = "REGION", .json = "region"},
-		{.title = "ADDRESS", .json = "address", .kind = COLUMN_ADDRESS},
-		{.title = "SIZE", .json = "size"},
-		{.title = "FIELDS", .json = "fields", .kind = COLUMN_NUMBER},
-		{.title = "MEMBERS", .json = "members"},
-	};
-	struct regions regions;
-	struct table *table;
-	char members[512], size[32];
-	int code = regions_open(ctx, &regions);
-
-	if (code != RC_OK)
-		return code;
-	if (out_style.format == OUT_JSON || out_style.format == OUT_JSONL) {
-		list_json(regions.set);
-		regions_close(&regions);
-		return RC_OK;
-	}
-	table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
-	for (size_t i = 0; table && i < regions.count; i++) {
-		const struct set_region *region = &regions.set->regions[i];
-
-		shm_text_members(regions.set, region, members, sizeof(members));
-		table_row(table);
-		table_set(table, 0, region->name);
-		table_set_number(table, 1, region->address);
-		table_set(table, 2, out_size(size, region->size));
-		table_set_number(table, 3, region->field_count);
-		table_set(table, 4, members);
-	}
-	if (table)
-		table_print(table, NULL, "regions");
-	table_free(table);
-	regions_close(&regions);
-	return RC_OK;
-}
 
 /* What `-o` says, here with words of its own; NULL when it says nothing. */
 static const char *output_format(const struct ctx *ctx)
@@ -284,14 +76,14 @@ static int dump_range(const struct ctx *ctx, const struct shm_view *view)
 int cmd_shm_dump(struct ctx *ctx)
 {
 	const struct shm_view *view;
-	struct regions regions;
+	struct regions regions = {0};
 	int code = regions_open(ctx, &regions);
 
 	if (code != RC_OK)
 		return code;
-	code = find_view(&regions, ctx_arg(ctx, 0), &view);
+	code = regions_find(&regions, ctx_arg(ctx, 0), &view);
 	if (code == RC_OK)
-		code = view ? dump_range(ctx, view) : which_region(&regions);
+		code = view ? dump_range(ctx, view) : regions_which(&regions);
 	regions_close(&regions);
 	return code;
 }
@@ -332,7 +124,7 @@ static int watch(struct ctx *ctx, const struct regions *regions, const struct sh
 	int code;
 
 	if (!view && (options->until || ctx_flag(ctx, "once")))
-		return which_region(regions);
+		return regions_which(regions);
 	if (ctx_flag(ctx, "once"))
 		return dump(view, format, 0, view->region->size);
 	if (lines && strcmp(format, "jsonl") != 0)
@@ -345,7 +137,7 @@ static int watch(struct ctx *ctx, const struct regions *regions, const struct sh
 			return code;
 		out_note("this terminal has no addressable screen: printing changes as lines");
 	}
-	return view ? shm_stream_run(view, options) : which_region(regions);
+	return view ? shm_stream_run(view, options) : regions_which(regions);
 }
 
 int cmd_shm_watch(struct ctx *ctx)
@@ -353,7 +145,7 @@ int cmd_shm_watch(struct ctx *ctx)
 	const char *condition = ctx_option(ctx, "until");
 	struct shm_watch_options options;
 	const struct shm_view *view;
-	struct regions regions;
+	struct regions regions = {0};
 	struct shm_expr until;
 	char message[160];
 	int code = watch_options(ctx, &options);
@@ -362,7 +154,7 @@ int cmd_shm_watch(struct ctx *ctx)
 		code = regions_open(ctx, &regions);
 	if (code != RC_OK)
 		return code;
-	code = find_view(&regions, ctx_arg(ctx, 0), &view);
+	code = regions_find(&regions, ctx_arg(ctx, 0), &view);
 	if (code == RC_OK && condition && view) {
 		options.until = &until;
 		if (shm_expr_parse(&until, view->region, condition, message, sizeof(message)) != 0)
@@ -371,7 +163,7 @@ int cmd_shm_watch(struct ctx *ctx)
 				"--until 'FIELD>=N', 'u32@0x10==1' or 'FIELD~text', joined by &&",
 				"--until: %s", message);
 	} else if (code == RC_OK && condition) {
-		code = which_region(&regions);
+		code = regions_which(&regions);
 	}
 	if (code == RC_OK)
 		code = watch(ctx, &regions, view, &options);

@@ -269,7 +269,12 @@ const struct command command_table[] = {
 	{
 		.name = "shm list",
 		.summary = "list the shared regions",
-		.examples = {"avctl shm list"},
+		.options = OPTIONS(VALUE("interval", 0, "TIME", COMPLETE_NONE,
+					 "compare over so long (default 200ms; 0s: do not)")),
+		.description = "Members and their rights, how many bytes changed a second between "
+			       "two looks, and who wrote "
+			       "them, where only one member may.",
+		.examples = {"avctl shm list", "avctl shm list -o json --interval 1s"},
 		.exits = BIT(RC_OK) | BIT(RC_USAGE) | BIT(RC_UNREACHABLE),
 		.run = cmd_shm_list,
 	},
@@ -284,6 +289,37 @@ const struct command command_table[] = {
 		.examples = {"avctl shm dump board", "avctl shm dump board --at 0 --length 64"},
 		.exits = BIT(RC_OK) | BIT(RC_USAGE) | BIT(RC_UNREACHABLE) | BIT(RC_NOT_FOUND),
 		.run = cmd_shm_dump,
+	},
+	{
+		.name = "shm peek",
+		.summary = "print values of a region",
+		.args = {{.name = "REGION", .completer = COMPLETE_REGION},
+			 {.name = "FIELD",
+			  .completer = COMPLETE_FIELD,
+			  .optional = true,
+			  .repeat = true}},
+		.description = "FIELD is a name from the YAML's fields:, an element (temps[2]), a "
+			       "structure (all that is in "
+			       "it), or a place: u32@0x40. Without one all fields are printed.",
+		.examples = {"avctl shm peek board", "avctl shm peek board head 'temps[2]'",
+			     "avctl shm peek board u32@0x40 -o json"},
+		.exits = BIT(RC_OK) | BIT(RC_USAGE) | BIT(RC_UNREACHABLE) | BIT(RC_NOT_FOUND),
+		.run = cmd_shm_peek,
+	},
+	{
+		.name = "shm poke",
+		.summary = "change values of a region",
+		.args = {{.name = "REGION", .completer = COMPLETE_REGION},
+			 {.name = "FIELD=VALUE", .completer = COMPLETE_FIELD, .repeat = true}},
+		.options = OPTIONS(FLAG("yes", 'y', "do not ask")),
+		.description = "Says the old values and the new ones. Without a terminal it needs "
+			       "--yes. A number in its "
+			       "natural place changes at once; no guest is stopped for it.",
+		.examples = {"avctl shm poke board head=7 --yes",
+			     "avctl shm poke board state=busy 'temps[0]=-4'"},
+		.exits = BIT(RC_OK) | BIT(RC_FAILED) | BIT(RC_USAGE) | BIT(RC_UNREACHABLE) |
+			 BIT(RC_NOT_FOUND),
+		.run = cmd_shm_poke,
 	},
 	{
 		.name = "shm watch",

@@ -6,6 +6,7 @@
 #define CHECK_IPA_LIMIT (UINT64_C(1) << 36) /* S2_IPA_BITS of the hypervisor */
 #define CHECK_SHM_FIRST UINT64_C(0x70000000)
 #define CHECK_2M UINT64_C(0x200000)
+#define CHECK_REGION_MOST (UINT64_C(1) << 30) /* bytes of a region */
 
 struct check {
 	struct set *set;
@@ -25,6 +26,8 @@ void check_set(struct check *check);
 /* Its parts. */
 void check_vms(struct check *check);
 void check_regions(struct check *check);
+/* The region's fields from the list in the tree, which may be NULL. Its size is known, or 0. */
+void check_fields(struct check *check, struct set_region *region, const struct node *list);
 
 /* Convert the text of key in mapping; false when it is absent (NULL) or wrong, then with an error added. */
 bool check_number(struct check *check, const struct node *mapping, const char *key,

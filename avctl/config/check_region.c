@@ -9,10 +9,6 @@
 #include "check.h"
 #include "value.h"
 
-#define REGION_SIZE_MOST (UINT64_C(1) << 30)
-
-/* Bytes of each type; 0: the length is the user's. In the order of enum set_field_type. */
-static const uint64_t field_sizes[] = {1, 2, 4, 8, 1, 2, 4, 8, 4, 8, 0, 0};
 static const char *const rights[] = {"ro", "rw", NULL};
 
 static uint64_t window_up(uint64_t value)
@@ -115,63 +111,6 @@ static void check_members(struct check *check, struct set_region *region, const 
 	}
 }
 
-static void check_field(struct check *check, struct set_region *region, size_t index,
-			const struct node *node, const struct raw_field *raw)
-{
-	struct set_field *field = &region->fields[index];
-	int type = check_choice(check, node, "type", raw->type, schema_field_types);
-	bool has_length = check_size(check, node, "length", raw->length, &field->length);
-
-	if (check_name(check, node, "field", raw->name)) {
-		for (size_t i = 0; i < index; i++)
-			if (region->fields[i].name && !strcmp(region->fields[i].name, raw->name))
-				errors_add(check->errors, tree_mark(node, "name"),
-					   "name: two fields are called \"%s\"", raw->name);
-		field->name = check_copy(check, raw->name);
-	}
-	if (type < 0)
-		return;
-	field->type = (enum set_field_type)type;
-	if (!field_sizes[type] && !raw->length) {
-		errors_add(check->errors, node->mark, "a field of type %s needs a length",
-			   raw->type);
-		errors_hint(check->errors, "length: 64");
-		return;
-	}
-	if (has_length && field_sizes[type] && field->length != field_sizes[type]) {
-		errors_add(check->errors, tree_mark(node, "length"),
-			   "length: a %s has %" PRIu64 " bytes", raw->type, field_sizes[type]);
-		errors_hint(check->errors, "leave it out");
-		return;
-	}
-	if (field_sizes[type])
-		field->length = field_sizes[type];
-	if (!check_size(check, node, "at", raw->at, &field->at) || !region->size ||
-	    (raw->length && !has_length))
-		return;
-	if (!field->length)
-		errors_add(check->errors, tree_mark(node, "length"),
-			   "length: a field has at least one byte");
-	else if (field->length > region->size || field->at > region->size - field->length)
-		errors_add(check->errors, tree_mark(node, "at"),
-			   "at: the field's %" PRIu64 " bytes at %" PRIu64
-			   " reach beyond the region's %" PRIu64,
-			   field->length, field->at, region->size);
-}
-
-static void check_fields(struct check *check, struct set_region *region, const struct node *node,
-			 const struct raw_region *raw)
-{
-	const struct node *list = tree_get(node, "fields");
-
-	region->fields = check_array(check, raw->field_count, sizeof(*region->fields));
-	if (!region->fields)
-		return;
-	region->field_count = raw->field_count;
-	for (size_t i = 0; i < raw->field_count; i++)
-		check_field(check, region, i, tree_item(list, i), &raw->fields[i]);
-}
-
 static void check_init(struct check *check, struct set_region *region, const struct node *node,
 		       const struct raw_region *raw)
 {
@@ -196,7 +135,7 @@ static void check_region_size(struct check *check, struct set_region *region,
 
 	if (!check_size(check, node, "size", text, &size))
 		return;
-	if (!size || size > REGION_SIZE_MOST) {
+	if (!size || size > CHECK_REGION_MOST) {
 		errors_add(check->errors, tree_mark(node, "size"),
 			   "size: a region has 1 byte to 1GiB");
 		return;
@@ -248,7 +187,7 @@ static void check_address(struct check *check, struct set_region *region, const 
 			    CHECK_SHM_FIRST);
 		return;
 	}
-	if (address > CHECK_IPA_LIMIT - window_up(REGION_SIZE_MOST)) {
+	if (address > CHECK_IPA_LIMIT - window_up(CHECK_REGION_MOST)) {
 		errors_add(check->errors, tree_mark(node, "address"),
 			   "address: 0x%" PRIx64 " is beyond what a VM can reach", address);
 		return;
@@ -340,7 +279,7 @@ static void check_region(struct check *check, size_t index)
 	check_region_size(check, region, node, raw->size);
 	check_members(check, region, node, raw);
 	check_init(check, region, node, raw);
-	check_fields(check, region, node, raw);
+	check_fields(check, region, tree_get(node, "fields"));
 	check_address(check, region, node, raw->address);
 	check_overlaps(check, index, node);
 }

@@ -59,6 +59,8 @@ static bool make_field(struct arena *arena, const struct schema_key *key,
 	field->data_offset = (uint32_t)key->offset;
 	switch (key->kind) {
 	case SCHEMA_CPUS:
+	case SCHEMA_FIELDS:
+	case SCHEMA_ENUM:
 		field->value =
 			(cyaml_schema_value_t){.type = CYAML_IGNORE, .flags = CYAML_FLAG_OPTIONAL};
 		return true;

@@ -21,15 +21,9 @@ struct raw_vm {
 	struct raw_snapshots *snapshots;
 };
 
-struct raw_field {
-	char *name, *at, *type, *length;
-};
-
 struct raw_region {
 	char *name, *address, *size, *init;
 	char **members; /* rights, by index into raw.member_names */
-	struct raw_field *fields;
-	uint64_t field_count;
 };
 
 struct raw_set {

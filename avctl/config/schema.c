@@ -27,6 +27,7 @@ static const char *const formats[] = {"elf", "linux", "flat", NULL};
 static const char *const clocks[] = {"continue", "follow", NULL};
 static const char *const starts[] = {"running", "paused", NULL};
 static const char *const when_full[] = {"evict-oldest", "refuse", NULL};
+static const char *const endians[] = {"little", "big", NULL};
 const char *const schema_field_types[] = {"u8",  "u16", "u32", "u64",    "i8",    "i16", "i32",
 					  "i64", "f32", "f64", "string", "bytes", NULL};
 
@@ -86,19 +87,37 @@ static const struct schema_key vm_keys[] = {
 };
 static const struct schema_map vm_map = MAP(vm_keys, struct raw_vm, "VM");
 
+#define FIELD_KEY(name, kind_, required_, help_)                                         \
+	{                                                                                \
+		.key = (name), .kind = (kind_), .required = (required_), .help = (help_) \
+	}
+
 static const struct schema_key field_keys[] = {
-	TEXT(struct raw_field, name, "name", SCHEMA_NAME, true, "The field's name."),
-	TEXT(struct raw_field, at, "at", SCHEMA_SIZE, true, "Offset in the region."),
-	{.key = "type",
+	FIELD_KEY("name", SCHEMA_NAME, true, "The field's name."),
+	FIELD_KEY("at", SCHEMA_SIZE, false,
+		  "Offset in the region or structure (default: behind the one before, as in C)."),
+	FIELD_KEY("type", SCHEMA_TYPE, false,
+		  "What the field holds: u8 to u64, i8 to i64, f32, f64, char[N], string, bytes; "
+		  "also arrays: u16[8]."),
+	FIELD_KEY("length", SCHEMA_SIZE, false,
+		  "Bytes of a string, bytes, or one structure with what fills it up."),
+	FIELD_KEY("count", SCHEMA_NUMBER, false, "So many of them in a row."),
+	{.key = "endian",
 	 .kind = SCHEMA_CHOICE,
-	 .required = true,
-	 .offset = offsetof(struct raw_field, type),
-	 .choices = schema_field_types,
-	 .help = "What the field holds."},
-	TEXT(struct raw_field, length, "length", SCHEMA_SIZE, false,
-	     "Bytes; needed for string and bytes."),
+	 .choices = endians,
+	 .help = "Order of its bytes (default little)."},
+	FIELD_KEY("hex", SCHEMA_BOOL, false, "Show the number in hexadecimal."),
+	FIELD_KEY("enum", SCHEMA_ENUM, false, "Names for its values: {idle: 0, busy: 1}."),
+	{.key = "fields",
+	 .kind = SCHEMA_FIELDS,
+	 .map = &schema_field,
+	 .help = "Instead of a type: the fields of a structure."},
 };
-static const struct schema_map field_map = MAP(field_keys, struct raw_field, "field");
+const struct schema_map schema_field = {
+	.what = "field",
+	.keys = field_keys,
+	.key_count = sizeof(field_keys) / sizeof(field_keys[0]),
+};
 
 static const struct schema_key region_keys[] = {
 	TEXT(struct raw_region, name, "name", SCHEMA_NAME, true, "The region's name."),
@@ -112,10 +131,8 @@ static const struct schema_key region_keys[] = {
 	 .offset = offsetof(struct raw_region, members),
 	 .help = "The VMs that see it, each ro or rw."},
 	{.key = "fields",
-	 .kind = SCHEMA_LIST,
-	 .offset = offsetof(struct raw_region, fields),
-	 .count_offset = offsetof(struct raw_region, field_count),
-	 .map = &field_map,
+	 .kind = SCHEMA_FIELDS,
+	 .map = &schema_field,
 	 .help = "What lies where in it: names for `avctl shm watch`, peek and poke."},
 };
 static const struct schema_map region_map = MAP(region_keys, struct raw_region, "shm region");
@@ -271,13 +288,48 @@ static bool check_rights(struct node *node, const char *key, struct set_errors *
 	return true;
 }
 
+/* The name of a value as C and people write them. */
+static bool is_value_name(const char *text)
+{
+	size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "0123456789_.-");
+
+	return length > 0 && length <= 31 && !text[length] && !strchr("0123456789.-", text[0]);
+}
+
+static bool check_enum(struct node *node, const char *key, struct set_errors *errors)
+{
+	if (node->kind != NODE_MAPPING || !node->count) {
+		errors_add(errors, node->mark, "%s: a mapping of names is wanted", key);
+		errors_hint(errors, "for example: enum: {idle: 0, busy: 1}");
+		return false;
+	}
+	for (struct node_child **link = &node->first; *link;) {
+		bool named = is_value_name((*link)->key);
+
+		if (!named)
+			errors_add(errors, (*link)->key_mark, "%s: \"%s\" cannot name a value", key,
+				   (*link)->key);
+		if (check_scalar((*link)->node, (*link)->key, errors) && named) {
+			link = &(*link)->next;
+		} else {
+			*link = (*link)->next;
+			node->count--;
+		}
+	}
+	return true;
+}
+
 static bool check_value(struct node *node, const struct schema_key *key, struct set_errors *errors)
 {
 	switch (key->kind) {
 	case SCHEMA_MAPPING:
 		return check_map(node, key->map, errors);
 	case SCHEMA_LIST:
+	case SCHEMA_FIELDS:
 		return check_list(node, key, errors);
+	case SCHEMA_ENUM:
+		return check_enum(node, key->key, errors);
 	case SCHEMA_RIGHTS:
 		return check_rights(node, key->key, errors);
 	case SCHEMA_CPUS:

@@ -18,6 +18,9 @@ enum schema_kind {
 	SCHEMA_CHOICE,
 	SCHEMA_CPUS, /* a number or a list of numbers: libcyaml cannot say that, check.c reads it from the tree */
 	SCHEMA_RIGHTS, /* a mapping VM name: ro|rw */
+	SCHEMA_TYPE,   /* of a field */
+	SCHEMA_ENUM,   /* a mapping of any name: number; read from the tree, too */
+	SCHEMA_FIELDS, /* a list of mappings that may have such a list: read from the tree */
 	SCHEMA_MAPPING,
 	SCHEMA_LIST /* of mappings */
 };
@@ -30,7 +33,7 @@ struct schema_key {
 	bool required;
 	size_t offset; /* of the char * or pointer in the raw structure; SCHEMA_CPUS: unused */
 	size_t count_offset;          /* SCHEMA_LIST: of its uint64_t count */
-	const struct schema_map *map; /* SCHEMA_MAPPING, SCHEMA_LIST */
+	const struct schema_map *map; /* SCHEMA_MAPPING, SCHEMA_LIST, SCHEMA_FIELDS */
 	const char *const *choices;   /* SCHEMA_CHOICE, NULL-terminated */
 	const char *help;
 };
@@ -43,6 +46,7 @@ struct schema_map {
 };
 
 extern const struct schema_map schema_set;
+extern const struct schema_map schema_field; /* one of SCHEMA_FIELDS */
 extern const char
 	*const schema_field_types[]; /* in the order of enum set_field_type, NULL-terminated */
 

@@ -10,6 +10,10 @@
 #define NAME_PATTERN "^[a-z][a-z0-9._-]{0,30}$"
 #define NUMBER_PATTERN "^(0|[1-9][0-9]*|0[xX][0-9a-fA-F]+)$"
 #define SIZE_PATTERN "^((0|[1-9][0-9]*)([KMG](iB)?)?|0[xX][0-9a-fA-F]+)$"
+#define TYPE_PATTERN                                                           \
+	"^([ui](8|16|32|64)|f32|f64|char|string|bytes)(\\[(0[xX][0-9a-fA-F]+|" \
+	"[1-9][0-9]*)\\])?$"
+#define VALUE_PATTERN "^-?(0|[1-9][0-9]*|0[xX][0-9a-fA-F]+)$"
 #define DURATION_PATTERN "^(0|[1-9][0-9]*)(ns|us|ms|s)$"
 
 static json_t *map_schema(const struct schema_map *map);
@@ -53,6 +57,15 @@ static json_t *value_schema(const struct schema_key *key)
 		return json_pack("{s:s, s:i, s:{s:s}, s:{s:[s, s]}}", "type", "object",
 				 "minProperties", 1, "propertyNames", "pattern", NAME_PATTERN,
 				 "additionalProperties", "enum", "ro", "rw");
+	case SCHEMA_TYPE:
+		return json_pack("{s:s, s:s}", "type", "string", "pattern", TYPE_PATTERN);
+	case SCHEMA_ENUM:
+		return json_pack("{s:s, s:i, s:{s:[{s:s}, {s:s, s:s}]}}", "type", "object",
+				 "minProperties", 1, "additionalProperties", "anyOf", "type",
+				 "integer", "type", "string", "pattern", VALUE_PATTERN);
+	case SCHEMA_FIELDS: /* which are made of fields again */
+		return json_pack("{s:s, s:{s:s}}", "type", "array", "items", "$ref",
+				 "#/definitions/field");
 	case SCHEMA_MAPPING:
 		return map_schema(key->map);
 	case SCHEMA_LIST:
@@ -85,10 +98,12 @@ static json_t *map_schema(const struct schema_map *map)
 char *config_schema_json(void)
 {
 	json_t *schema = map_schema(&schema_set), *head;
+	json_t *field = map_schema(&schema_field);
 	char *text = NULL;
 
-	head = json_pack("{s:s, s:s}", "$schema", "http://json-schema.org/draft-07/schema#",
-			 "title", "A set of Avisor VMs");
+	head = json_pack("{s:s, s:s, s:{s:o}}", "$schema",
+			 "http://json-schema.org/draft-07/schema#", "title", "A set of Avisor VMs",
+			 "definitions", "field", field);
 	if (head && schema && !json_object_update(head, schema))
 		text = json_dumps(head, JSON_INDENT(2));
 	json_decref(schema);

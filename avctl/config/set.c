@@ -142,9 +142,7 @@ struct set *set_load(const char *path, struct set_errors *errors)
 
 static void region_free(struct set_region *region)
 {
-	for (size_t i = 0; i < region->field_count; i++)
-		free(region->fields[i].name);
-	free(region->fields);
+	set_fields_free(region);
 	free(region->members);
 	free(region->init);
 	free(region->name);

@@ -53,11 +53,28 @@ enum set_field_type {
 	SET_FIELD_BYTES
 };
 
+#define SET_FIELD_MAX 4096 /* of a region, arrays of structures counted out */
+
+/* Names for the values of a field. */
+struct set_choice {
+	char *name;
+	uint64_t value; /* its bits, as wide as the field */
+};
+struct set_enum {
+	struct set_enum *next; /* of the region's */
+	struct set_choice *choices;
+	size_t count;
+};
+
+/* A value in a region. Structures are taken apart: "ring.head", "slot[2].state". */
 struct set_field {
 	char *name;
 	uint64_t at;     /* offset in the region */
-	uint64_t length; /* bytes */
+	uint64_t length; /* bytes, of all elements */
 	enum set_field_type type;
+	uint64_t count; /* elements of an array, 0: it is none */
+	bool big_endian, hex;
+	const struct set_enum *choices; /* the region's, or NULL */
 };
 
 struct set_member {
@@ -74,6 +91,7 @@ struct set_region {
 	size_t member_count;
 	struct set_field *fields;
 	size_t field_count;
+	struct set_enum *enums; /* those of the fields */
 	struct set_mark mark;
 };
 
@@ -111,6 +129,9 @@ struct set_errors {
 struct set *set_load(const char *path, struct set_errors *errors);
 void set_free(struct set *set);
 void set_errors_free(struct set_errors *errors);
+
+/* Free the fields and enums of a region. */
+void set_fields_free(struct set_region *region);
 
 /* Print "file:line:col: error: message", the source line, a caret, and "hint: ..." for each to stream. */
 void set_errors_print(const struct set_errors *errors, void *stream);

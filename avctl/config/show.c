@@ -49,6 +49,39 @@ static json_t *vm_json(const struct set_vm *vm)
 	return json;
 }
 
+/* The value of an enum as the YAML has it: negative where its type has a sign. */
+static int64_t choice_value(const struct set_field *field, uint64_t bits)
+{
+	uint64_t size = field->count ? field->length / field->count : field->length;
+	unsigned shift = (unsigned)(64 - size * 8);
+
+	if (field->type < SET_FIELD_I8)
+		return (int64_t)bits;
+	return (int64_t)(bits << shift) >> shift;
+}
+
+static json_t *field_json(const struct set_field *field)
+{
+	json_t *names = field->choices ? json_object() : NULL, *json;
+
+	json = json_pack("{s:s, s:o, s:s, s:o}", "name", field->name, "at", json_size(field->at),
+			 "type", schema_field_types[field->type], "length",
+			 json_size(field->length));
+	if (field->count)
+		json_object_set_new(json, "count", json_size(field->count));
+	if (field->big_endian)
+		json_object_set_new(json, "endian", json_string("big"));
+	if (field->hex)
+		json_object_set_new(json, "hex", json_true());
+	for (size_t i = 0; names && i < field->choices->count; i++)
+		json_object_set_new(
+			names, field->choices->choices[i].name,
+			json_integer(choice_value(field, field->choices->choices[i].value)));
+	if (names)
+		json_object_set_new(json, "enum", names);
+	return json;
+}
+
 static json_t *region_json(const struct set *set, const struct set_region *region)
 {
 	json_t *members = json_object(), *fields = json_array(), *json;
@@ -56,14 +89,8 @@ static json_t *region_json(const struct set *set, const struct set_region *regio
 	for (size_t i = 0; i < region->member_count; i++)
 		json_object_set_new(members, set->vms[region->members[i].vm].name,
 				    json_string(region->members[i].write ? "rw" : "ro"));
-	for (size_t i = 0; i < region->field_count; i++) {
-		const struct set_field *field = &region->fields[i];
-
-		json_array_append_new(fields, json_pack("{s:s, s:o, s:s, s:o}", "name", field->name,
-							"at", json_size(field->at), "type",
-							schema_field_types[field->type], "length",
-							json_size(field->length)));
-	}
+	for (size_t i = 0; i < region->field_count; i++)
+		json_array_append_new(fields, field_json(&region->fields[i]));
 	json = json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", region->name, "address",
 			 json_hex(region->address), "size", json_size(region->size), "members",
 			 members, "fields", fields);
@@ -164,6 +191,30 @@ static void print_vm(FILE *stream, const struct set_vm *vm)
 		vm->snapshot_refuse ? "refuse" : "evict-oldest");
 }
 
+static void print_field(FILE *stream, const struct set_field *field)
+{
+	uint64_t each = field->count ? field->length / field->count : field->length;
+
+	fprintf(stream, "      - {name: \"%s\", at: %" PRIu64 ", type: %s, length: %" PRIu64,
+		field->name, field->at, schema_field_types[field->type], each);
+	if (field->count)
+		fprintf(stream, ", count: %" PRIu64, field->count);
+	if (field->big_endian)
+		fputs(", endian: big", stream);
+	if (field->hex)
+		fputs(", hex: true", stream);
+	if (field->choices)
+		fputs(", enum: {", stream);
+	for (size_t i = 0; field->choices && i < field->choices->count; i++) {
+		int64_t value = choice_value(field, field->choices->choices[i].value);
+		bool high = value < 0 && field->type < SET_FIELD_I8;
+
+		fprintf(stream, "%s%s: ", i ? ", " : "", field->choices->choices[i].name);
+		fprintf(stream, high ? "%" PRIu64 : "%" PRId64, value);
+	}
+	fputs(field->choices ? "}}\n" : "}\n", stream);
+}
+
 static void print_region(FILE *stream, const struct set *set, const struct set_region *region)
 {
 	char size[VALUE_SIZE_TEXT];
@@ -179,10 +230,7 @@ static void print_region(FILE *stream, const struct set *set, const struct set_r
 	if (region->field_count)
 		fputs("    fields:\n", stream);
 	for (size_t i = 0; i < region->field_count; i++)
-		fprintf(stream,
-			"      - {name: %s, at: %" PRIu64 ", type: %s, length: %" PRIu64 "}\n",
-			region->fields[i].name, region->fields[i].at,
-			schema_field_types[region->fields[i].type], region->fields[i].length);
+		print_field(stream, &region->fields[i]);
 }
 
 void config_show_yaml(const struct set *set, FILE *stream)

@@ -38,11 +38,36 @@ static json_t *vm_json(const struct set_vm *vm)
 	return object;
 }
 
+static json_t *enum_json(const struct set_enum *list)
+{
+	json_t *choices = json_array();
+
+	for (size_t i = 0; i < list->count; i++)
+		json_array_append_new(choices,
+				      json_pack("{s:s, s:o}", "name", list->choices[i].name,
+						"value", hex(list->choices[i].value)));
+	return choices;
+}
+
+/* From 1; 0: the field has none. */
+static int enum_index(const struct set_region *region, const struct set_enum *wanted)
+{
+	const struct set_enum *list = region->enums;
+
+	for (int i = 1; wanted && list; i++, list = list->next)
+		if (list == wanted)
+			return i;
+	return 0;
+}
+
 static json_t *region_json(const struct set_region *region, uint64_t pa)
 {
 	json_t *members = json_array();
 	json_t *fields = json_array();
+	json_t *enums = json_array();
 
+	for (const struct set_enum *list = region->enums; list; list = list->next)
+		json_array_append_new(enums, enum_json(list));
 	for (size_t i = 0; i < region->member_count; i++)
 		json_array_append_new(members,
 				      json_pack("{s:i, s:b}", "vm", (int)region->members[i].vm,
@@ -50,14 +75,17 @@ static json_t *region_json(const struct set_region *region, uint64_t pa)
 	for (size_t i = 0; i < region->field_count; i++) {
 		const struct set_field *field = &region->fields[i];
 
-		json_array_append_new(fields, json_pack("{s:s, s:I, s:I, s:i}", "name", field->name,
-							"at", (json_int_t)field->at, "length",
-							(json_int_t)field->length, "type",
-							(int)field->type));
+		json_array_append_new(fields,
+				      json_pack("{s:s, s:I, s:I, s:i, s:I, s:b, s:b, s:i}", "name",
+						field->name, "at", (json_int_t)field->at, "length",
+						(json_int_t)field->length, "type", (int)field->type,
+						"count", (json_int_t)field->count, "big",
+						field->big_endian, "hex", field->hex, "enum",
+						enum_index(region, field->choices)));
 	}
-	return json_pack("{s:s, s:o, s:I, s:o, s:o, s:o}", "name", region->name, "address",
+	return json_pack("{s:s, s:o, s:I, s:o, s:o, s:o, s:o}", "name", region->name, "address",
 			 hex(region->address), "size", (json_int_t)region->size, "pa", hex(pa),
-			 "members", members, "fields", fields);
+			 "members", members, "fields", fields, "enums", enums);
 }
 
 static json_t *record_json(const struct record *record)
@@ -177,6 +205,57 @@ static void read_vm(struct set_vm *vm, const json_t *from, bool *bad)
 	vm->ram_size = number(from, "ram_size", INT64_MAX, bad);
 }
 
+/* In their order, which the fields' numbers mean. */
+static void read_enums(struct set_region *region, const json_t *from, bool *bad)
+{
+	struct set_enum **link = &region->enums;
+
+	for (size_t i = 0; i < json_array_size(from); i++) {
+		const json_t *choices = json_array_get(from, i);
+		struct set_enum *list = calloc(1, sizeof(*list));
+
+		*link = list;
+		if (list)
+			list->choices =
+				calloc(json_array_size(choices) + 1, sizeof(*list->choices));
+		if (!list || !list->choices) {
+			*bad = true;
+			return;
+		}
+		for (size_t k = 0; k < json_array_size(choices); k++) {
+			const json_t *choice = json_array_get(choices, k);
+
+			list->choices[k].name = text(choice, "name", bad);
+			list->choices[k].value = address(choice, "value", bad);
+			list->count++;
+		}
+		link = &list->next;
+	}
+}
+
+static void read_field(const struct set_region *region, struct set_field *field, const json_t *from,
+		       bool *bad)
+{
+	uint64_t list = number(from, "enum", INT64_MAX, bad);
+
+	field->name = text(from, "name", bad);
+	field->at = number(from, "at", region->size, bad);
+	field->length = number(from, "length", region->size, bad);
+	field->type = (enum set_field_type)number(from, "type", SET_FIELD_BYTES, bad);
+	field->count = number(from, "count", field->length, bad);
+	field->big_endian = json_is_true(json_object_get(from, "big"));
+	field->hex = json_is_true(json_object_get(from, "hex"));
+	field->choices = region->enums;
+	while (list > 1 && field->choices) {
+		field->choices = field->choices->next;
+		list--;
+	}
+	if (list == 0)
+		field->choices = NULL;
+	else if (!field->choices)
+		*bad = true;
+}
+
 static void read_region(struct set *set, struct set_region *region, uint64_t *pa,
 			const json_t *from, bool *bad)
 {
@@ -200,15 +279,9 @@ static void read_region(struct set *set, struct set_region *region, uint64_t *pa
 		region->members[i].write = json_is_true(json_object_get(member, "write"));
 	}
 	region->member_count = json_array_size(members);
-	for (size_t i = 0; i < json_array_size(fields); i++) {
-		const json_t *field = json_array_get(fields, i);
-
-		region->fields[i].name = text(field, "name", bad);
-		region->fields[i].at = number(field, "at", region->size, bad);
-		region->fields[i].length = number(field, "length", region->size, bad);
-		region->fields[i].type =
-			(enum set_field_type)number(field, "type", SET_FIELD_BYTES, bad);
-	}
+	read_enums(region, json_object_get(from, "enums"), bad);
+	for (size_t i = 0; i < json_array_size(fields); i++)
+		read_field(region, &region->fields[i], json_array_get(fields, i), bad);
 	region->field_count = json_array_size(fields);
 }
 
@@ -330,9 +403,7 @@ static void set_contents_free(struct set *set)
 	for (size_t i = 0; i < set->region_count; i++) {
 		struct set_region *region = &set->regions[i];
 
-		for (size_t j = 0; j < region->field_count; j++)
-			free(region->fields[j].name);
-		free(region->fields);
+		set_fields_free(region);
 		free(region->members);
 		free(region->name);
 	}

@@ -36,14 +36,13 @@ static void skip_space(struct parser *p)
 
 static bool is_name_char(char c)
 {
-	return isalnum((unsigned char)c) || c == '_' || c == '-' || c == '.';
+	return isalnum((unsigned char)c) || (c && strchr("_-.[]@", c));
 }
 
 static int parse_operand(struct parser *p, struct shm_term *term)
 {
 	const char *name = p->at;
 	size_t length;
-	char *end;
 
 	while (is_name_char(*p->at))
 		p->at++;
@@ -53,36 +52,16 @@ static int parse_operand(struct parser *p, struct shm_term *term)
 			 "expected a field or TYPE@OFFSET at \"%.20s\"", name);
 		return -1;
 	}
-	if (*p->at == '@' && shm_field_type_parse(name, length, &term->field)) {
-		errno = 0;
-		term->field.at = strtoull(p->at + 1, &end, 0);
-		if (end == p->at + 1 || errno || !isdigit((unsigned char)p->at[1])) {
-			snprintf(p->message, p->message_size, "\"%.20s\" is not an offset",
-				 p->at + 1);
-			return -1;
-		}
-		p->at = end;
-		if (term->field.at > p->region->size ||
-		    term->field.length > p->region->size - term->field.at) {
-			snprintf(p->message, p->message_size,
-				 "offset 0x%llx is outside region \"%s\"",
-				 (unsigned long long)term->field.at, p->region->name);
-			return -1;
-		}
-		return 0;
+	if (shm_field_find(p->region, name, length, &term->field, p->message, p->message_size) != 0)
+		return -1;
+	term->field.name = NULL;
+	if (term->field.count) {
+		snprintf(p->message, p->message_size,
+			 "\"%.*s\" is an array: name one element of it",
+			 (int)(length > 40 ? 40 : length), name);
+		return -1;
 	}
-	for (size_t i = 0; i < p->region->field_count; i++) {
-		const struct set_field *field = &p->region->fields[i];
-
-		if (strlen(field->name) == length && memcmp(field->name, name, length) == 0) {
-			term->field = *field;
-			term->field.name = NULL;
-			return 0;
-		}
-	}
-	snprintf(p->message, p->message_size, "region \"%s\" has no field \"%.*s\"",
-		 p->region->name, (int)(length > 40 ? 40 : length), name);
-	return -1;
+	return 0;
 }
 
 static int parse_operator(struct parser *p, struct shm_term *term)
@@ -153,6 +132,17 @@ static int hex_digits(const char *text, uint8_t *out, size_t *length)
 	return *length ? 0 : -1;
 }
 
+/* A value's bits become sign and magnitude, as of a number that was typed. */
+static void set_choice_sign(struct shm_term *term)
+{
+	unsigned shift = (unsigned)(64 - term->field.length * 8);
+	int64_t value = (int64_t)(term->magnitude << shift) >> shift;
+
+	term->negative = term->field.type >= SET_FIELD_I8 && value < 0;
+	if (term->negative)
+		term->magnitude = 0 - (uint64_t)value;
+}
+
 static int set_literal(struct parser *p, struct shm_term *term, const char *text)
 {
 	enum set_field_type type = term->field.type;
@@ -178,6 +168,9 @@ static int set_literal(struct parser *p, struct shm_term *term, const char *text
 	errno = 0;
 	if (type == SET_FIELD_F32 || type == SET_FIELD_F64) {
 		term->real = strtod(text, &end);
+	} else if (shm_field_choice_value(&term->field, text, &term->magnitude)) {
+		set_choice_sign(term);
+		return 0;
 	} else {
 		term->negative = *digits == '-';
 		if (term->negative)

@@ -37,19 +37,77 @@ bool shm_field_type_parse(const char *name, size_t length, struct set_field *fie
 	return false;
 }
 
-static uint64_t little_endian(const uint8_t *bytes, uint64_t length)
+uint64_t shm_field_size(const struct set_field *field)
 {
+	return field->count ? field->length / field->count : field->length;
+}
+
+struct set_field shm_field_element(const struct set_field *field, uint64_t index)
+{
+	struct set_field element = *field;
+
+	element.name = NULL;
+	element.length = shm_field_size(field);
+	element.at = field->at + index * element.length;
+	element.count = 0;
+	return element;
+}
+
+void shm_field_type_text(const struct set_field *field, char *out, size_t size)
+{
+	const char *name = shm_field_type_name(field->type);
+	uint64_t each = shm_field_size(field);
+
+	if (field->type != SET_FIELD_STRING && field->type != SET_FIELD_BYTES) {
+		if (field->count)
+			snprintf(out, size, "%s[%" PRIu64 "]", name, field->count);
+		else
+			snprintf(out, size, "%s", name);
+		return;
+	}
+	name = field->type == SET_FIELD_STRING ? "char" : name;
+	if (field->count)
+		snprintf(out, size, "%s[%" PRIu64 "][%" PRIu64 "]", name, field->count, each);
+	else
+		snprintf(out, size, "%s[%" PRIu64 "]", name, each);
+}
+
+/* The number in the first field->length bytes, at most 8. */
+static uint64_t raw_bits(const struct set_field *field, const uint8_t *bytes)
+{
+	uint64_t length = field->length < 8 ? field->length : 8;
 	uint64_t value = 0;
 
-	for (uint64_t i = 0; i < length && i < 8; i++)
-		value |= (uint64_t)bytes[i] << (8 * i);
+	for (uint64_t i = 0; i < length; i++)
+		value |= (uint64_t)bytes[field->big_endian ? length - 1 - i : i] << (8 * i);
 	return value;
+}
+
+const char *shm_field_choice(const struct set_field *field, const uint8_t *bytes)
+{
+	uint64_t value = field->choices ? raw_bits(field, bytes) : 0;
+
+	for (size_t i = 0; field->choices && i < field->choices->count; i++)
+		if (field->choices->choices[i].value == value)
+			return field->choices->choices[i].name;
+	return NULL;
+}
+
+bool shm_field_choice_value(const struct set_field *field, const char *name, uint64_t *bits)
+{
+	for (size_t i = 0; field->choices && i < field->choices->count; i++) {
+		if (strcmp(field->choices->choices[i].name, name) == 0) {
+			*bits = field->choices->choices[i].value;
+			return true;
+		}
+	}
+	return false;
 }
 
 struct shm_value shm_field_value(const struct set_field *field, const uint8_t *bytes)
 {
 	struct shm_value value = {.kind = SHM_VALUE_UNSIGNED};
-	uint64_t raw = little_endian(bytes, field->length);
+	uint64_t raw = raw_bits(field, bytes);
 	uint32_t raw32 = (uint32_t)raw;
 	float single;
 
@@ -168,27 +226,38 @@ size_t shm_hex(const uint8_t *bytes, size_t length, char separator, char *out, s
 	return text.used;
 }
 
-void shm_value_text(const struct shm_value *value, bool is_string, char *out, size_t size)
+/* One value, which is no array. */
+static void value_text(const struct set_field *field, const uint8_t *bytes, char *out, size_t size)
 {
+	struct shm_value value = shm_field_value(field, bytes);
+	const char *name = shm_field_choice(field, bytes);
 	size_t used;
 
-	switch (value->kind) {
+	if (name) {
+		snprintf(out, size, "%s", name);
+		return;
+	}
+	switch (value.kind) {
 	case SHM_VALUE_UNSIGNED:
-		snprintf(out, size, "%" PRIu64, value->u);
-		break;
 	case SHM_VALUE_SIGNED:
-		snprintf(out, size, "%" PRId64, value->i);
+		if (field->hex)
+			snprintf(out, size, "0x%0*" PRIx64, (int)(field->length * 2),
+				 raw_bits(field, bytes));
+		else if (value.kind == SHM_VALUE_UNSIGNED)
+			snprintf(out, size, "%" PRIu64, value.u);
+		else
+			snprintf(out, size, "%" PRId64, value.i);
 		break;
 	case SHM_VALUE_FLOAT:
-		snprintf(out, size, "%.9g", value->f);
+		snprintf(out, size, field->length == 4 ? "%.9g" : "%.17g", value.f);
 		break;
 	case SHM_VALUE_BYTES:
-		if (!is_string || size < 16) {
-			shm_hex(value->bytes, value->length, ' ', out, size);
+		if (field->type != SET_FIELD_STRING || size < 16) {
+			shm_hex(value.bytes, value.length, ' ', out, size);
 			break;
 		}
 		out[0] = '"';
-		used = shm_escape(value->bytes, value->length, out + 1, size - 2);
+		used = shm_escape(value.bytes, value.length, out + 1, size - 2);
 		out[used + 1] = '"';
 		out[used + 2] = '\0';
 		break;
@@ -197,7 +266,24 @@ void shm_value_text(const struct shm_value *value, bool is_string, char *out, si
 
 void shm_field_text(const struct set_field *field, const uint8_t *bytes, char *out, size_t size)
 {
-	struct shm_value value = shm_field_value(field, bytes);
+	struct cut_text text = {.out = out, .size = size - 1}; /* a bracket more */
+	char piece[1024];
 
-	shm_value_text(&value, field->type == SET_FIELD_STRING, out, size);
+	if (!field->count) {
+		value_text(field, bytes, out, size);
+		return;
+	}
+	out[0] = '\0';
+	append(&text, "[");
+	for (uint64_t i = 0; i < field->count; i++) {
+		struct set_field element = shm_field_element(field, i);
+		size_t used = i ? 2 : 0;
+
+		memcpy(piece, ", ", used);
+		value_text(&element, bytes + i * element.length, piece + used,
+			   sizeof(piece) - used);
+		if (!append(&text, piece))
+			break;
+	}
+	memcpy(out + text.used, "]", 2);
 }

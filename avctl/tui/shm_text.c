@@ -103,6 +103,20 @@ void shm_text_members(const struct set *set, const struct set_region *region, ch
 	}
 }
 
+const char *shm_text_writer(const struct set *set, const struct set_region *region)
+{
+	const char *writer = NULL;
+
+	for (size_t i = 0; i < region->member_count; i++) {
+		if (!region->members[i].write)
+			continue;
+		if (writer)
+			return NULL;
+		writer = set->vms[region->members[i].vm].name;
+	}
+	return writer;
+}
+
 void shm_text_fields(const struct shm_view *view, FILE *out)
 {
 	char text[FIELD_TEXT_MAX];
@@ -134,12 +148,15 @@ static json_t *hex_json(const uint8_t *bytes, size_t length)
 	return json;
 }
 
-json_t *shm_json_field(const struct set_field *field, const uint8_t *bytes)
+static json_t *value_json(const struct set_field *field, const uint8_t *bytes)
 {
 	struct shm_value value = shm_field_value(field, bytes);
+	const char *name = shm_field_choice(field, bytes);
 	char *text;
 	json_t *json;
 
+	if (name)
+		return json_string(name);
 	switch (value.kind) {
 	case SHM_VALUE_UNSIGNED:
 		if (value.u <= EXACT_MAX)
@@ -166,9 +183,43 @@ json_t *shm_json_field(const struct set_field *field, const uint8_t *bytes)
 	return json;
 }
 
-/* Put the fields that [at, at + length) touches into a new object; NULL when there are none. */
+json_t *shm_json_field(const struct set_field *field, const uint8_t *bytes)
+{
+	json_t *list;
+
+	if (!field->count)
+		return value_json(field, bytes);
+	list = json_array();
+	for (uint64_t i = 0; list && i < field->count; i++) {
+		struct set_field element = shm_field_element(field, i);
+
+		json_array_append_new(list, value_json(&element, bytes + i * element.length));
+	}
+	return list;
+}
+
+/* The elements of an array that [at, at + length) touches, as members "name[i]". */
+static void elements_json(json_t *fields, const struct set_field *field, uint64_t at,
+			  uint64_t length, const uint8_t *bytes)
+{
+	uint64_t size = shm_field_size(field);
+	uint64_t from = at > field->at ? (at - field->at) / size : 0;
+	char name[256];
+
+	for (uint64_t i = from; i < field->count && field->at + i * size < at + length; i++) {
+		struct set_field element = shm_field_element(field, i);
+
+		snprintf(name, sizeof(name), "%s[%" PRIu64 "]", field->name, i);
+		json_object_set_new(fields, name, value_json(&element, bytes + element.at));
+	}
+}
+
+/*
+ * Put the fields that [at, at + length) touches into a new object; NULL when there are none. whole:
+ * arrays as arrays, else only what is touched of them.
+ */
 static json_t *fields_json(const struct set_region *region, uint64_t at, uint64_t length,
-			   const uint8_t *bytes, size_t valid)
+			   const uint8_t *bytes, size_t valid, bool whole)
 {
 	json_t *fields = NULL;
 
@@ -180,7 +231,11 @@ static json_t *fields_json(const struct set_region *region, uint64_t at, uint64_
 			continue;
 		if (!fields)
 			fields = json_object();
-		json_object_set_new(fields, field->name, shm_json_field(field, bytes + field->at));
+		if (field->count && !whole)
+			elements_json(fields, field, at, length, bytes);
+		else
+			json_object_set_new(fields, field->name,
+					    shm_json_field(field, bytes + field->at));
 	}
 	return fields;
 }
@@ -209,7 +264,7 @@ json_t *shm_json_region(const struct shm_view *view, uint64_t at, uint64_t lengt
 	if (bytes && shm_view_read(view, 0, bytes, size) == size)
 		json = shm_json_summary(view->set, region);
 	if (json) {
-		fields = fields_json(region, 0, region->size, bytes, size);
+		fields = fields_json(region, 0, region->size, bytes, size, true);
 		json_object_set_new(json, "fields", fields ? fields : json_object());
 		json_object_set_new(json, "offset", json_integer((json_int_t)at));
 		json_object_set_new(json, "data", hex_json(bytes + at, (size_t)length));
@@ -248,7 +303,7 @@ json_t *shm_json_change(const struct set_region *region, const struct shm_change
 {
 	time_t seconds = (time_t)(wall_ns / 1000000000ull);
 	unsigned ms = (unsigned)(wall_ns / 1000000ull % 1000ull);
-	json_t *fields = fields_json(region, change->offset, change->length, bytes, valid);
+	json_t *fields = fields_json(region, change->offset, change->length, bytes, valid, false);
 	char date[32] = "";
 	struct tm tm;
 	json_t *json;

@@ -29,12 +29,15 @@ int shm_text_raw(const struct shm_view *view, uint64_t at, uint64_t length, FILE
 void shm_text_members(const struct set *set, const struct set_region *region, char *out,
 		      size_t size);
 
+/* The VM that wrote whatever was written: the only member with rw; NULL when it is not known. */
+const char *shm_text_writer(const struct set *set, const struct set_region *region);
+
 /* "name = value" for each field. */
 void shm_text_fields(const struct shm_view *view, FILE *out);
 
 /*
- * The value of a field for JSON: number (string "0x..." beyond 2^53), string with escapes, or hex
- * digits.
+ * The value of a field for JSON: number (string "0x..." beyond 2^53), the name that an enum gives
+ * it, string with escapes, hex digits, or an array of these.
  */
 json_t *shm_json_field(const struct set_field *field, const uint8_t *bytes);
 /* Name, address, size and members. NULL when there is no memory. */

@@ -17,7 +17,8 @@ setup()
 	def walk(node):
 	    if isinstance(node, dict):
 	        words.update(node.get("properties", {}))
-	        words.update(w for w in node.get("enum", []) if isinstance(w, str))
+	        enum = node.get("enum", []) # or a key of that name
+	        words.update(w for w in enum if isinstance(enum, list) and isinstance(w, str))
 	        for value in node.values():
 	            walk(value)
 	    elif isinstance(node, list):
@@ -35,7 +36,7 @@ setup()
 }
 
 @test "the example of docs/avctl.yaml.md is configs/duo.yaml" {
-	sed -n '/^```yaml$/,/^```$/p' "$TOP/docs/avctl.yaml.md" | grep -v '^```' >"$BATS_TEST_TMPDIR/doc"
+	sed -n '/^```yaml$/,/^```$/{p;/^```$/q}' "$TOP/docs/avctl.yaml.md" | grep -v '^```' >"$BATS_TEST_TMPDIR/doc"
 	grep -v -e '^#' -e '^    cpus: 1$' "$TOP/configs/duo.yaml" | diff "$BATS_TEST_TMPDIR/doc" -
 }
 

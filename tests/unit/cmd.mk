@@ -6,7 +6,7 @@ UNIT_cmd_SRC := tests/unit/test_cmd.c $(CMD_SRC)
 UNIT_cmd_LIBS := $(AVCTL_LIBS)
 
 UNITS += record
-UNIT_record_SRC := tests/unit/test_record.c avctl/machine/record.c avctl/machine/qemu.c avctl/machine/qemu_args.c \
+UNIT_record_SRC := tests/unit/test_record.c avctl/config/set_fields.c avctl/machine/record.c avctl/machine/qemu.c avctl/machine/qemu_args.c \
 	avctl/machine/paths.c
 UNIT_record_LIBS := -ljansson
 

@@ -46,3 +46,7 @@ $(B)/fuzz/%: tests/fuzz/fuzz_%.c $(CONFIG_SRC) tests/unit/config_files.c $(wildc
 
 UNITS += value
 UNIT_value_SRC := tests/unit/test_value.c avctl/config/value.c
+
+UNITS += config_fields
+UNIT_config_fields_SRC := tests/unit/test_config_fields.c tests/unit/config_files.c $(CONFIG_SRC)
+UNIT_config_fields_LIBS := $(CONFIG_LIBS)

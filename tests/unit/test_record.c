@@ -23,8 +23,26 @@
 
 static char folder[PATH_MAX];
 
+static struct set_choice colours[] = {{(char *)"red", 1}, {(char *)"green", 0xff}};
+static struct set_choice states[] = {{(char *)"idle", 0}};
+static struct set_enum state_names = {.choices = states, .count = 1};
+static struct set_enum colour_names = {.next = &state_names, .choices = colours, .count = 2};
 static struct set_field fields[] = {
-	{.name = (char *)"message", .at = 0, .length = 64, .type = SET_FIELD_STRING}};
+	{.name = (char *)"message", .at = 0, .length = 64, .type = SET_FIELD_STRING},
+	{.name = (char *)"colour",
+	 .at = 64,
+	 .length = 2,
+	 .count = 2,
+	 .type = SET_FIELD_I8,
+	 .choices = &colour_names},
+	{.name = (char *)"slot[0].state",
+	 .at = 66,
+	 .length = 2,
+	 .type = SET_FIELD_U16,
+	 .big_endian = true,
+	 .hex = true,
+	 .choices = &state_names},
+};
 static struct set_member members[] = {{.vm = 0, .write = false}, {.vm = 1, .write = true}};
 static struct set_region regions[] = {
 	{.name = (char *)"board",
@@ -33,7 +51,8 @@ static struct set_region regions[] = {
 	 .members = members,
 	 .member_count = 2,
 	 .fields = fields,
-	 .field_count = 1},
+	 .field_count = 3,
+	 .enums = &colour_names},
 };
 static struct set_vm vms[] = {
 	{.name = (char *)"vm1",
@@ -89,6 +108,7 @@ static int remove_folder(void **state)
 static void what_is_saved_is_loaded(void **state)
 {
 	struct record record = sample(), *loaded;
+	const struct set_field *field;
 
 	(void)state;
 	record.pid = 12345;
@@ -106,6 +126,16 @@ static void what_is_saved_is_loaded(void **state)
 	assert_int_equal(loaded->set->regions[0].address, 0x70000000);
 	assert_true(loaded->set->regions[0].members[1].write);
 	assert_string_equal(loaded->set->regions[0].fields[0].name, "message");
+	assert_null(loaded->set->regions[0].fields[0].choices);
+	field = &loaded->set->regions[0].fields[1];
+	assert_int_equal(field->count, 2);
+	assert_int_equal(field->choices->count, 2);
+	assert_string_equal(field->choices->choices[1].name, "green");
+	assert_int_equal(field->choices->choices[1].value, 0xff);
+	field = &loaded->set->regions[0].fields[2];
+	assert_string_equal(field->name, "slot[0].state");
+	assert_true(field->big_endian && field->hex && field->count == 0);
+	assert_string_equal(field->choices->choices[0].name, "idle");
 	assert_false(record_alive(loaded));
 	record_free(loaded);
 }

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shm_regions.c - the shared regions of a running set, found and opened for `avctl shm`.
+ * Takes no lock and disturbs no guest; only a poke may write.
+ */
+#include "cmd/shm_regions.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <avisor/manifest.h>
+
+void regions_close(struct regions *regions)
+{
+	if (regions->ram_fd >= 0)
+		close(regions->ram_fd);
+	free(regions->views);
+	if (regions->own_set)
+		set_free(regions->own_set);
+}
+
+static int open_ram(struct regions *regions, const char *path)
+{
+	regions->ram_fd =
+		open(path, (regions->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW);
+	if (regions->ram_fd < 0)
+		return out_error(RC_UNREACHABLE, "avctl down, then avctl up", "the RAM file %s: %s",
+				 path, strerror(errno));
+	return RC_OK;
+}
+
+/* Test hook: regions of the YAML file in any file, the first at physical address $AVCTL_TEST_AT. */
+static int open_test_file(struct ctx *ctx, struct regions *regions, const char *ram_file)
+{
+	const char *at = getenv("AVCTL_TEST_AT");
+	uint64_t pa = at ? strtoull(at, NULL, 0) : AV_RAM_PA;
+	struct set_errors errors = {0};
+	char *path;
+	int code = ctx_find_file(ctx, &path);
+
+	if (code != RC_OK)
+		return code;
+	regions->own_set = set_load(path, &errors);
+	free(path);
+	if (!regions->own_set)
+		set_errors_print(&errors, stderr);
+	set_errors_free(&errors);
+	if (!regions->own_set)
+		return RC_BAD_CONFIG;
+	regions->set = regions->own_set;
+	regions->views = calloc(regions->set->region_count + 1, sizeof(*regions->views));
+	if (!regions->views)
+		return out_error(RC_FAILED, NULL, "not enough memory");
+	for (size_t i = 0; i < regions->set->region_count; i++)
+		regions->views[i].offset = pa - AV_RAM_PA + regions->set->regions[i].address -
+					   regions->set->regions[0].address;
+	return open_ram(regions, ram_file);
+}
+
+int regions_open(struct ctx *ctx, struct regions *regions)
+{
+	const char *test_file = getenv("AVCTL_TEST_RAM_FILE");
+	int code;
+
+	*regions = (struct regions){.ram_fd = -1, .writable = regions->writable};
+	if (test_file) {
+		code = open_test_file(ctx, regions, test_file);
+	} else {
+		code = ctx_need_record(ctx);
+		if (code != RC_OK)
+			return code;
+		regions->set = ctx->record->set;
+		regions->views = calloc(regions->set->region_count + 1, sizeof(*regions->views));
+		if (!regions->views)
+			return out_error(RC_FAILED, NULL, "not enough memory");
+		for (size_t i = 0; i < regions->set->region_count; i++) {
+			regions->views[i].offset = ctx->record->region_pa[i] - AV_RAM_PA;
+			regions->views[i].owner = ctx->record->pid;
+		}
+		code = open_ram(regions, ctx->record->ram_file);
+	}
+	if (code != RC_OK) {
+		regions_close(regions);
+		return code;
+	}
+	regions->count = regions->set->region_count;
+	for (size_t i = 0; i < regions->count; i++) {
+		regions->views[i].set = regions->set;
+		regions->views[i].region = &regions->set->regions[i];
+		regions->views[i].ram_fd = regions->ram_fd;
+	}
+	return RC_OK;
+}
+
+/* "have: a, b" */
+static void name_regions(const struct set *set, char *out, size_t size)
+{
+	size_t used = (size_t)snprintf(out, size, "the regions are");
+
+	for (size_t i = 0; i < set->region_count && used < size; i++)
+		used += (size_t)snprintf(out + used, size - used, "%s %s", i ? "," : "",
+					 set->regions[i].name);
+}
+
+int regions_find(const struct regions *regions, const char *name, const struct shm_view **view)
+{
+	const char *names[AV_REGION_MAX];
+	size_t count = 0;
+	const char *near;
+	char hint[512];
+
+	*view = NULL;
+	if (regions->count == 0)
+		return out_error(RC_NOT_FOUND, "regions are declared under shm: in the YAML file",
+				 "set \"%s\" has no shared regions", regions->set->name);
+	if (!name) {
+		if (regions->count == 1)
+			*view = &regions->views[0];
+		return RC_OK;
+	}
+	for (size_t i = 0; i < regions->count; i++) {
+		if (strcmp(regions->set->regions[i].name, name) == 0) {
+			*view = &regions->views[i];
+			return RC_OK;
+		}
+		if (count < AV_REGION_MAX)
+			names[count++] = regions->set->regions[i].name;
+	}
+	near = out_nearest(name, names, count);
+	if (near)
+		snprintf(hint, sizeof(hint), "did you mean %s?", near);
+	else
+		name_regions(regions->set, hint, sizeof(hint));
+	return out_error(RC_NOT_FOUND, hint, "no region \"%s\" in set \"%s\"", name,
+			 regions->set->name);
+}
+
+int regions_which(const struct regions *regions)
+{
+	char hint[512];
+
+	name_regions(regions->set, hint, sizeof(hint));
+	return out_error(RC_USAGE, hint, "set \"%s\" has %zu regions: which one?",
+			 regions->set->name, regions->count);
+}
