@@ -136,7 +136,7 @@ static inline bool shared_store(const struct shared_view *view, uint32_t epoch,
 #else
 	if (shared_epoch(view) != epoch) /* no time travel between these two outside a VM */
 		return false;
-	__atomic_store_n((uint64_t *)at, value, __ATOMIC_RELEASE);
+	__atomic_store_n((uint64_t *)at, value, __ATOMIC_SEQ_CST);
 	return true;
 #endif
 }
@@ -152,6 +152,16 @@ static inline bool shared_swap(_Atomic uint64_t *at, uint64_t from, uint64_t to)
 	shared_step();
 	return atomic_compare_exchange_strong_explicit(at, &from, to, memory_order_seq_cst,
 						       memory_order_seq_cst);
+}
+
+/* What was read before this was read before what is read behind it. */
+static inline void shared_reads_done(void)
+{
+#ifdef __aarch64__
+	__asm__ volatile("dmb ishld" : : : "memory");
+#else
+	__asm__ volatile("" : : : "memory"); /* x86 keeps loads in order */
+#endif
 }
 
 #define SHARED_POLL_DEFAULT 312500 /* 5 ms of QEMU's 62.5 MHz */

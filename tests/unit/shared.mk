@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 # guest-agent/shared: what lives in memory that VMs share. The _races ones are the same tests under TSan.
-SHARED_SRC := guest-agent/shared/shared.c guest-agent/shared/lock.c
+SHARED_SRC := $(wildcard guest-agent/shared/*.c)
 TSAN_CFLAGS := -fno-sanitize=all -fsanitize=thread
+SHARED_UNITS := lock ring mailbox heap
 
-UNITS += shared_lock
-UNIT_shared_lock_SRC := tests/unit/test_shared_lock.c $(SHARED_SRC)
-
-UNITS += shared_lock_races
-UNIT_shared_lock_races_SRC := $(UNIT_shared_lock_SRC)
-UNIT_shared_lock_races_CFLAGS := $(TSAN_CFLAGS)
+define SHARED_UNIT
+UNITS += shared_$(1) shared_$(1)_races
+UNIT_shared_$(1)_SRC := tests/unit/test_shared_$(1).c $(SHARED_SRC)
+UNIT_shared_$(1)_races_SRC := tests/unit/test_shared_$(1).c $(SHARED_SRC)
+UNIT_shared_$(1)_races_CFLAGS := $(TSAN_CFLAGS)
+endef
+$(foreach u,$(SHARED_UNITS),$(eval $(call SHARED_UNIT,$(u))))
