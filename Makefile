@@ -12,7 +12,7 @@ say = $(if $(filter 1,$(V)),@:,@echo '  $(1)' $(2))
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wundef -Wstrict-prototypes -Wmissing-prototypes \
 	    -Wvla -Werror
 
-.PHONY: all hypervisor guests avctl unit units demo check bench soak deps install fmt clean
+.PHONY: all release hypervisor guests avctl unit units demo check bench soak deps install fmt clean
 .DEFAULT_GOAL := all
 all: hypervisor guests avctl
 
@@ -52,6 +52,11 @@ $(B)/hypervisor.elf: $(HYP_OBJ) $(HYP_LDS)
 		-Wl,--no-warn-rwx-segments -T $(HYP_LDS) -o $@ $(HYP_OBJ)
 
 -include $(HYP_OBJ:.o=.d)
+
+# The two images without debug checks and test hooks: what `make demo` and `make bench` run.
+release: guests
+	$(Q)$(MAKE) --no-print-directory DEBUG=0 B=$(B)/release hypervisor
+	$(Q)cp -u $(B)/control.elf $(B)/release/
 
 # ---- guests and the control VM --------------------------------------------------------------
 
@@ -115,20 +120,19 @@ units: $(addprefix $(B)/unit/,$(UNITS))
 SYSTEM := $(sort $(wildcard tests/system/*.bats))
 
 check: deps
-	$(Q)$(MAKE) --no-print-directory -j2 all units mkbundle linux-guest
+	$(Q)$(MAKE) --no-print-directory -j2 all release units mkbundle linux-guest
 	$(Q)UNIT_ARGS= bash tests/check.sh $(B) tests/style.sh $(UNITS) $(SYSTEM)
 
 soak: deps
-	$(Q)$(MAKE) --no-print-directory -j2 all units mkbundle linux-guest
+	$(Q)$(MAKE) --no-print-directory -j2 all release units mkbundle linux-guest
 	$(Q)SOAK=1 SUITE_TIMEOUT=7200 UNIT_ARGS= bash tests/check.sh $(B) $(UNITS) $(SYSTEM)
 
 demo: deps
-	$(Q)$(MAKE) --no-print-directory -j2 all
-	$(Q)bash configs/demo.sh $(B)
+	$(Q)$(MAKE) --no-print-directory -j2 all release
+	$(Q)AVCTL_LIBDIR=$(B)/release bash configs/demo.sh $(B)
 
 bench: deps
-	$(Q)$(MAKE) --no-print-directory -j2 all linux-guest
-	$(Q)$(MAKE) --no-print-directory DEBUG=0 B=$(B)/release hypervisor
+	$(Q)$(MAKE) --no-print-directory -j2 all linux-guest release
 	$(Q)bash tests/bench/bench.sh $(B)
 
 fmt:

@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # demo.sh BUILD_DIR - the whole of Avisor in a minute: every command is shown as it is typed, then what it prints.
-# Checks what it shows, ends with 1 when anything is not as it should be, and leaves nothing behind.
+# $AVCTL_LIBDIR has the hypervisor to run, else BUILD_DIR. Checks what it shows, ends with 1 when anything is not as it
+# should be, and leaves nothing behind.
 set -u
 configs=$(cd "$(dirname "$0")" && pwd)
 build=$(realpath "${1:-$configs/../build}")
 dir=$(mktemp -d "${TMPDIR:-/tmp}/avisor-demo.XXXXXX") || exit 1
 export PATH="$build:$PATH" XDG_RUNTIME_DIR="$dir/run" XDG_STATE_HOME="$dir/state"
 unset AVCTL_SET AVCTL_RAM_DIR
+[ -z "${AVCTL_LIBDIR:-}" ] || AVCTL_LIBDIR=$(realpath "$AVCTL_LIBDIR") || exit 1
 mkdir -m 700 "$XDG_RUNTIME_DIR" "$XDG_STATE_HOME"
 out=$dir/out
 if [ -t 1 ]; then

@@ -1,10 +1,20 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# demo.bats - `make demo` does what it says, in time, and leaves nothing behind.
+# demo.bats - `make demo` does what it says with the release images, in time, and leaves nothing behind.
+
+setup_file() {
+	local top=$BATS_TEST_DIRNAME/../..
+
+	(
+		unset MAKEFLAGS MAKELEVEL MFLAGS
+		make -s -C "$top" B="$(realpath "${AVISOR_BUILD:-$top/${B:-build}}")" release
+	)
+}
 
 setup() {
 	TOP=$(realpath "$BATS_TEST_DIRNAME/../..")
 	BUILD=$(realpath "${AVISOR_BUILD:-$TOP/${B:-build}}")
+	export AVCTL_LIBDIR=$BUILD/release
 	export TMPDIR=$BATS_TEST_TMPDIR
 }
 
@@ -40,6 +50,15 @@ left_behind() {
 	done
 	[ "$(grep -c '^== ' <<<"$output")" -eq 7 ]
 	[ "$(left_behind)" = "" ]
+}
+
+@test "the demo runs the release images" {
+	(
+		unset MAKEFLAGS MAKELEVEL MFLAGS
+		make -n -C "$TOP" B="$BUILD" demo
+	) | grep -qF "AVCTL_LIBDIR=$BUILD/release bash configs/demo.sh $BUILD"
+	! grep -qaF ' (debug)' "$BUILD/release/hypervisor.elf"
+	cmp "$BUILD/control.elf" "$BUILD/release/control.elf"
 }
 
 @test "a demo that cannot do a step says which one, ends with 1, and leaves nothing behind" {
