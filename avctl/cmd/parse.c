@@ -121,7 +121,8 @@ static int bad_option(const struct ctx *ctx, const struct getopt_lists *lists, i
 
 	if (letter == ':')
 		return out_error(RC_USAGE,
-				 out_text(hint, sizeof(hint), "avctl help %s", verb_of(ctx)),
+				 out_text(hint, sizeof(hint), "avctl help%s%s",
+					  ctx->command ? " " : "", verb_of(ctx)),
 				 "%s needs a value", word);
 	if (!strncmp(word, "--", 2)) {
 		char bare[64];
@@ -137,8 +138,11 @@ static int bad_option(const struct ctx *ctx, const struct getopt_lists *lists, i
 	} else {
 		snprintf(hint, sizeof(hint), "avctl help %s", verb_of(ctx));
 	}
-	if (!near)
-		snprintf(hint, sizeof(hint), "avctl help %s", verb_of(ctx));
+	if (!strcmp(word, "--version") || (!ctx->command && (optopt == 'v' || optopt == 'V')))
+		snprintf(hint, sizeof(hint), "avctl version");
+	else if (!near)
+		snprintf(hint, sizeof(hint), "avctl help%s%s", ctx->command ? " " : "",
+			 verb_of(ctx));
 	if (!strncmp(word, "--", 2))
 		return out_error(RC_USAGE, hint, "unknown option %s", word);
 	return out_error(RC_USAGE, hint, "unknown option -%c", optopt);
@@ -180,6 +184,20 @@ static int take_options(struct ctx *ctx, int count, char **args, bool before_ver
 	return RC_OK;
 }
 
+/* A file and a name on one line: which of them? */
+static int check_choice(const struct globals *globals, const struct globals *inherited)
+{
+	const char *file = inherited ? inherited->file : NULL;
+	const char *set = inherited ? inherited->set : NULL;
+
+	if (globals->file && !*globals->file)
+		return out_error(RC_USAGE, "avctl -f FILE.yaml ...", "-f needs the name of a file");
+	if (globals->file && globals->set && globals->file != file && globals->set != set)
+		return out_error(RC_USAGE, "-f FILE is the set's YAML file, -s NAME one that runs",
+				 "-f or -s, not both");
+	return RC_OK;
+}
+
 static int apply_style(const struct globals *globals)
 {
 	out_style.quiet = globals->quiet;
@@ -198,6 +216,37 @@ static int apply_style(const struct globals *globals)
 		return out_error(RC_USAGE, "--color auto, always or never",
 				 "unknown colour mode \"%s\"", globals->color);
 	return RC_OK;
+}
+
+/*
+ * Words in another order than avctl wants them: `vm1 restore`, `snapshot vm1 take`, `take vm1`.
+ * False: no verb is among the first three.
+ */
+static bool other_order(char *const *args, int count, char *hint, size_t size)
+{
+	const char *name;
+
+	for (size_t i = 0; i < command_count; i++) {
+		const char *second = strchr(name = command_table[i].name, ' ');
+
+		if (command_table[i].hidden || !strcmp(name, "-"))
+			continue;
+		if (second && !strcmp(second + 1, args[0])) {
+			snprintf(hint, size, "did you mean avctl %s?", name);
+			return true;
+		}
+		if (count > 1 && !second && !strcmp(name, args[1]))
+			snprintf(hint, size, "the verb comes first: avctl %s %s", name, args[0]);
+		else if (count > 2 && second && !strcmp(second + 1, args[2]) &&
+			 name_matches(name, args[0], args[2]))
+			snprintf(hint, size, "the verb comes first: avctl %s %s", name, args[1]);
+		else if (count > 2 && second && name_matches(name, args[1], args[2]))
+			snprintf(hint, size, "the verb comes first: avctl %s %s", name, args[0]);
+		else
+			continue;
+		return true;
+	}
+	return false;
 }
 
 int command_unknown(char *const *args, int count, bool group)
@@ -224,10 +273,12 @@ int command_unknown(char *const *args, int count, bool group)
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
 		names[name_count++] = groups[i];
 	near = out_nearest(word, names, name_count);
-	return out_error(RC_USAGE,
-			 near ? out_text(hint, sizeof(hint), "did you mean avctl %s?", near)
-			      : "avctl help",
-			 "no verb \"%s\"", word);
+	if (near)
+		snprintf(hint, sizeof(hint), "did you mean avctl %s?", near);
+	else if (!other_order(args, count, hint, sizeof(hint)))
+		snprintf(hint, sizeof(hint), "avctl help%s%s", group ? " " : "",
+			 group ? args[0] : "");
+	return out_error(RC_USAGE, hint, "no verb \"%s\"", word);
 }
 
 /* A word too many may be what an option wants: `restore vm1 3` means --id 3. */
@@ -238,6 +289,14 @@ static int extra_word(const struct ctx *ctx, const char *word, const char *usage
 	char hint[400];
 	bool is_number = line_to_number(word, &number);
 
+	for (const struct option_spec *option = ctx->command->options; option && option->name;
+	     option++) {
+		if (!option->value && !strcmp(option->name, word))
+			return out_error(
+				RC_USAGE,
+				out_text(hint, sizeof(hint), "did you mean --%s? %s", word, usage),
+				"%s: what is \"%s\"?", ctx->command->name, word);
+	}
 	for (size_t i = is_number ? 0 : 1; i < sizeof(names) / sizeof(names[0]); i++) {
 		for (const struct option_spec *option = ctx->command->options;
 		     option && option->name; option++) {
@@ -343,6 +402,8 @@ int command_line_run(int count, char **args, const struct globals *inherited)
 			goto out;
 		}
 	}
+	if (result == RC_OK)
+		result = check_choice(&ctx.globals, inherited);
 	if (result == RC_OK)
 		result = check_arguments(&ctx);
 	if (result == RC_OK)

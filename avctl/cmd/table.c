@@ -371,7 +371,7 @@ const struct command command_table[] = {
 		.args = {VM_OPTIONAL},
 		.options = OPTIONS(
 			FLAG("follow", 'f', "go on as it grows"),
-			VALUE("tail", 0, "N", COMPLETE_NONE, "only the last N lines"),
+			VALUE("tail", 'n', "N", COMPLETE_NONE, "only the last N lines"),
 			{"port", 0, "PORT", COMPLETE_WORDS, "console or hvc0", "console hvc0"},
 			FLAG("hypervisor", 0, "the hypervisor's own log"),
 			FLAG("qemu", 0, "what QEMU said"),

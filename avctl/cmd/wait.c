@@ -79,9 +79,31 @@ static bool text_is_there(const struct wanted *wanted)
 	return found;
 }
 
+static const char *const states[] = {"running", "paused", "starved", "crashed", "stopped"};
+
+/* `wait running vm1` is a slip, unless a VM has that name. */
+static int check_order(const struct ctx *ctx)
+{
+	const struct set *set = ctx->record->set;
+	bool is_state = !strncmp(ctx->args[0], "log=", 4), has_first = false, has_second = false;
+	char hint[128];
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+		is_state = is_state || !strcmp(ctx->args[0], states[i]);
+	for (size_t i = 0; i < set->vm_count; i++) {
+		has_first = has_first || !strcmp(set->vms[i].name, ctx->args[0]);
+		has_second = has_second || !strcmp(set->vms[i].name, ctx->args[1]);
+	}
+	if (!is_state || has_first || !has_second)
+		return RC_OK;
+	return out_error(
+		RC_USAGE,
+		out_text(hint, sizeof(hint), "avctl wait %s '%s'", ctx->args[1], ctx->args[0]),
+		"the VM comes first");
+}
+
 static int read_wanted(struct ctx *ctx, struct wanted *wanted)
 {
-	static const char *const states[] = {"running", "paused", "starved", "crashed", "stopped"};
 	const char *text = ctx->args[1];
 	const char *near;
 	struct stat info;
@@ -121,6 +143,8 @@ int cmd_wait(struct ctx *ctx)
 	long pause_ns = LOOK_FIRST_NS;
 	int result = ctx_need_record(ctx);
 
+	if (result == RC_OK)
+		result = check_order(ctx);
 	if (result == RC_OK)
 		result = ctx_need_vm(ctx, ctx->args[0], &vm);
 	if (result == RC_OK)

@@ -19,14 +19,16 @@ static const struct set_mark nowhere = {0, 0};
 /* Read the whole file into errors->source, with a NUL behind it. */
 static bool read_source(const char *path, struct set_errors *errors)
 {
-	struct stat info;
+	struct stat info = {0};
 	size_t size = 0;
 	ssize_t got = 0;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
 	if (fd < 0 || fstat(fd, &info) || S_ISDIR(info.st_mode)) {
+		bool folder = fd >= 0 && S_ISDIR(info.st_mode);
+
 		errors_add(errors, nowhere, "cannot be read: %s",
-			   strerror(fd < 0 || errno ? errno : EISDIR));
+			   strerror(folder ? EISDIR : errno));
 		errors_hint(errors, "name a set file with -f FILE");
 		if (fd >= 0)
 			close(fd);

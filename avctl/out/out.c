@@ -6,6 +6,7 @@
  */
 #include "out/out.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -237,7 +238,7 @@ char *out_duration(char buffer[32], uint64_t ns)
 	return buffer;
 }
 
-/* Edit distance with neighbours swapped counting one; words longer than 31 bytes count as far. */
+/* Edit distance with neighbours swapped counting one and case not at all; words longer than 31 bytes count as far. */
 static unsigned distance(const char *a, const char *b)
 {
 	unsigned row[3][33];
@@ -252,7 +253,8 @@ static unsigned distance(const char *a, const char *b)
 
 		now[0] = i;
 		for (unsigned j = 1; j <= length_b; j++) {
-			unsigned best = last[j - 1] + (a[i - 1] != b[j - 1]);
+			unsigned best = last[j - 1] + (tolower((unsigned char)a[i - 1]) !=
+						       tolower((unsigned char)b[j - 1]));
 
 			best = last[j] + 1 < best ? last[j] + 1 : best;
 			best = now[j - 1] + 1 < best ? now[j - 1] + 1 : best;
@@ -268,7 +270,7 @@ static unsigned distance(const char *a, const char *b)
 const char *out_nearest(const char *word, const char *const *names, size_t count)
 {
 	const char *nearest = NULL;
-	unsigned best = strlen(word) <= 3 ? 2 : 3;
+	unsigned best = strlen(word) <= 4 ? 2 : 3;
 
 	for (size_t i = 0; i < count; i++) {
 		unsigned far = distance(word, names[i]);

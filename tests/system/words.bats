@@ -175,3 +175,67 @@ load played
 	says 'did you mean "memory"?'
 	sed -i 's/memroy/memory/' duo.yaml
 }
+
+@test "words in another order get the right one" {
+	up
+	while IFS='|' read -r line hint; do
+		code 2 avctl $line
+		says "$hint"
+	done <<-END
+	vm1 restore|the verb comes first: avctl restore vm1
+	snapshot vm1 take|the verb comes first: avctl snapshot take vm1
+	vm1 snapshot take|the verb comes first: avctl snapshot take vm1
+	take vm1|did you mean avctl snapshot take?
+	snapshot vm1|hint: avctl help snapshot
+	wait running vm1|avctl wait vm1 'running'
+	restore vm1 undo|did you mean --undo?
+	restore vm1 latest|did you mean --latest?
+	END
+	code 2 avctl quit
+	[[ $errors != *"did you mean"* ]]
+	code 3 avctl restore VM1 --latest
+	says "did you mean vm1?"
+}
+
+@test "values that cannot be are refused before anything is done" {
+	up
+	while read -r wanted line; do
+		eval "code $wanted avctl $line"
+		[ -z "$output" ]
+		says "avctl: error: "
+	done <<-'END'
+	2 restore vm1 --id -3
+	2 restore vm1 --id ''
+	2 restore vm1 --id 99999999999999999999999
+	3 restore vm1 --id 18446744073709551615
+	2 restore vm1 --id 1.5
+	2 restore vm1 --name ''
+	2 restore vm1 --name 'Größe'
+	3 restore '' --latest
+	3 restore 'ünï' --latest
+	2 snapshot take vm1 --name -pin
+	2 snapshot take vm1 --name 'A B'
+	2 snapshot delete vm1 ''
+	2 snapshot delete vm1 -1
+	2 snapshot prune vm1 --keep-last -1
+	2 wait vm1 log=
+	2 wait vm1 running -t -5
+	2 wait vm1 running -t 5x
+	2 wait vm1 running -t 1e400
+	2 logs vm1 --tail -1
+	2 logs vm1 -n x
+	2 events --since -1
+	2 console vm1 --escape abc
+	2 -f duo.yaml -s other ps
+	2 -f '' ps
+	2 ps -o ''
+	2 --version
+	2 -v
+	2 $'\xff\xfe'
+	END
+	[ "$(avctl snapshot list vm1 -o name)" = "" ]
+	code 5 avctl config check .
+	grep -q 'Is a directory' errors
+	# What is inherited by a batch may be overruled.
+	echo "-s duo ps" | "$AVCTL" -f duo.yaml - >/dev/null
+}
