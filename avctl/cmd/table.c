@@ -394,7 +394,11 @@ const struct command command_table[] = {
 				VALUE("since", 0, "N", COMPLETE_NONE, "from that sequence number"),
 				VALUE("until", 0, "KIND", COMPLETE_NONE,
 				      "with -f: end after one of that kind")),
-		.examples = {"avctl events", "avctl events -f -o jsonl"},
+		.description =
+			"KIND is boot, state, take, restore, restart, delete, evict, undo-skipped, "
+			"crash, starved, control-restart or input-dropped. A crash's reason "
+			"is whole as long as the VM is crashed; later its first words are left.",
+		.examples = {"avctl events", "avctl events -f --until crash -t 1m"},
 		.exits = VM_EXITS | BIT(RC_INTERRUPTED),
 		.run = cmd_events,
 	},
