@@ -205,6 +205,8 @@ int call_AUDIT(struct call *call)
 	const char *why = "";
 	int error;
 
+	if (is_control_vm(vm))
+		return AV_E_DENIED;
 	if (!call_operation_begin(call->vcpu))
 		return CALL_NO_RETURN;
 	spin_lock(&vm->lock);

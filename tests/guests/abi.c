@@ -190,7 +190,6 @@ static void check_snapshots(void)
 	expect("delete what is not there", hvc_SNAPSHOT_DELETE(AV_VM_SELF, 12345).status,
 	       AV_E_NOT_FOUND);
 	expect("drain", hvc_MEMORY_DRAIN(AV_VM_SELF).status, AV_OK);
-	expect("audit", hvc_AUDIT(AV_VM_SELF).status, AV_OK);
 	expect("restore what is not there", hvc_SNAPSHOT_RESTORE(AV_VM_SELF, 12345, 0).status,
 	       AV_E_NOT_FOUND);
 	hvc_SNAPSHOT_RESTORE(AV_VM_SELF, id, 0);

@@ -52,7 +52,7 @@ static void say(const char *call, const char *what, bool good)
 		text[at++] = *what;
 	text[at] = '\0';
 	if (++lines % 40 == 0)
-		delay_us(1100000);
+		sleep_us(1100000); /* a control VM that never waits is restarted */
 	hvc_print(text);
 }
 
@@ -225,6 +225,7 @@ static void denied(void)
 		expect("VM_STOP", hvc_VM_STOP(itself[i]).status, AV_E_DENIED);
 		expect("VM_START", hvc_VM_START(itself[i], 0).status, AV_E_DENIED);
 		expect("VM_RESTART", hvc_VM_RESTART(itself[i], 0).status, AV_E_DENIED);
+		expect("AUDIT", hvc_AUDIT(itself[i]).status, AV_E_DENIED);
 		expect("SNAPSHOT_TAKE", hvc_SNAPSHOT_TAKE(itself[i], 0, 0, 0).status, AV_E_DENIED);
 		expect("SNAPSHOT_RESTORE",
 		       hvc_SNAPSHOT_RESTORE(itself[i], AV_SNAPSHOT_BOOT, 0).status, AV_E_DENIED);

@@ -56,7 +56,7 @@ done_or_given_up() {
 			echo "# $vm: $(log $vm | grep -a 'hostile: start' | tail -n 1)" >&3
 			field_is state $vm running
 			says $vm '^hostile: alive' "$at"
-			expect_equal "$(log $vm | tail -n "+$((at + 1))" | grep -ac '^hostile: start')" 1
+			expect_equal "$(log $vm | tail -n "+$((at + 1))" | grep -ac 'hostile: start seed=')" 1
 		done
 	done
 	no_bug
