@@ -104,6 +104,7 @@ int cmd_shm_dump(struct ctx *ctx);
 int cmd_shm_peek(struct ctx *ctx);
 int cmd_shm_poke(struct ctx *ctx);
 int cmd_shm_watch(struct ctx *ctx);
+int cmd_serve(struct ctx *ctx);
 int cmd_console(struct ctx *ctx);
 int cmd_logs(struct ctx *ctx);
 int cmd_events(struct ctx *ctx);

@@ -344,6 +344,7 @@ const struct command command_table[] = {
 			 BIT(RC_TIMEOUT) | BIT(RC_INTERRUPTED),
 		.run = cmd_shm_watch,
 	},
+#include "cmd/table_serve.def"
 	{
 		.name = "console",
 		.summary = "connect the terminal to a VM's console",

@@ -71,7 +71,7 @@ setup()
 }
 
 @test "every link to a file of this tree leads somewhere" {
-	for page in README.md CAVEATS.md abi/README.md docs/avctl.yaml.md; do
+	for page in README.md CAVEATS.md abi/README.md docs/avctl.yaml.md docs/serve.md; do
 		grep -oE '\]\([^)#]+\)' "$TOP/$page" | sed 's/^](//; s/)$//' | grep -v '^http' | while read -r link; do
 			[ -e "$(dirname "$TOP/$page")/$link" ] || {
 				echo "$page: $link"
@@ -82,7 +82,7 @@ setup()
 }
 
 @test "every link within a page leads to a heading of it" {
-	for page in README.md CAVEATS.md abi/README.md docs/avctl.yaml.md; do
+	for page in README.md CAVEATS.md abi/README.md docs/avctl.yaml.md docs/serve.md; do
 		grep -oE '\]\(#[^)]+\)' "$TOP/$page" | sed 's/^](#//; s/)$//' | while read -r link; do
 			sed -n 's/^##* //p' "$TOP/$page" | tr 'A-Z ' 'a-z-' | tr -cd 'a-z0-9\n-' | grep -qxF "$link" || {
 				echo "$page: #$link"
@@ -90,4 +90,12 @@ setup()
 			}
 		done
 	done
+}
+
+@test "the errors of docs/serve.md are those of forward.h" {
+	sed -n 's/^| `\([A-Z_]*\)` | -\([0-9]*\) | \(.*\) |$/\1 \2 \3/p' "$TOP/docs/serve.md" >"$BATS_TEST_TMPDIR/docs"
+	tr '\n\t' '  ' <"$TOP/abi/avisor/forward.h" | tr -d '\\' | grep -oE 'ERROR\([A-Z_]+, *[0-9]+, *"[^"]*"' |
+		sed -E 's/ERROR\(([A-Z_]+), *([0-9]+), *"([^"]*)"/\1 \2 \3/' >"$BATS_TEST_TMPDIR/header"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/docs")" -gt 20 ]
+	diff "$BATS_TEST_TMPDIR/docs" "$BATS_TEST_TMPDIR/header"
 }
