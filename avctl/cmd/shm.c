@@ -111,6 +111,7 @@ static int watch_options(const struct ctx *ctx, struct shm_watch_options *option
 	options->clock_ns = seconds * 1000000000ull;
 	options->ascii = ctx_flag(ctx, "ascii");
 	options->color = out_colored(STDOUT_FILENO);
+	options->mouse = !ctx_flag(ctx, "no-mouse");
 	return code;
 }
 

@@ -38,12 +38,12 @@ void grid_clear(struct grid *grid)
 
 static void put(struct grid *grid, int x, int y, enum grid_style style, char c)
 {
-	bool rule = c == GRID_RULE_H || c == GRID_RULE_V;
+	bool drawn = c >= GRID_RULE_H && c <= GRID_BAR_MAX;
 
 	if (x < 0 || y < 0 || x >= grid->width || y >= grid->height)
 		return;
 	grid->cells[y * grid->width + x] = (struct grid_cell){
-		.character = rule || (c >= 0x20 && c < 0x7f) ? c : '?',
+		.character = drawn || (c >= 0x20 && c < 0x7f) ? c : '?',
 		.style = (uint8_t)style,
 	};
 }
@@ -65,7 +65,10 @@ void grid_row(const struct grid *grid, int y, char *line)
 	for (int x = 0; x < grid->width; x++) {
 		char c = grid->cells[y * grid->width + x].character;
 
-		line[x] = c == GRID_RULE_H ? '-' : c == GRID_RULE_V ? '|' : c;
+		line[x] = c == GRID_RULE_H                     ? '-'
+			  : c == GRID_RULE_V                   ? '|'
+			  : c >= GRID_BAR && c <= GRID_BAR_MAX ? GRID_BAR_ASCII[c - GRID_BAR]
+							       : c;
 	}
 	line[grid->width] = '\0';
 }

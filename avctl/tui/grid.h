@@ -16,14 +16,20 @@ enum grid_style {
 	GRID_FADING, /* underline */
 	GRID_ALERT,  /* PAUSED, GONE: reverse and bold */
 	GRID_CHOSEN, /* the row that Enter takes: reverse */
+	GRID_LINK,   /* what the cursor's field covers: bold and underlined */
+	GRID_DIFFER, /* not as at the mark: reverse */
+	GRID_FAINT,  /* zeros, when they are in the way */
 	GRID_STYLE_COUNT
 };
 
 #define GRID_RULE_H '\x01' /* a horizontal line: the screen chooses its glyph */
 #define GRID_RULE_V '\x02'
+#define GRID_BAR '\x03' /* to '\x0a': a bar of one to eight eighths */
+#define GRID_BAR_MAX '\x0a'
+#define GRID_BAR_ASCII ".:-=+*#@"
 
 struct grid_cell {
-	char character; /* printable ASCII, or GRID_RULE_* */
+	char character; /* printable ASCII, GRID_RULE_* or GRID_BAR... */
 	uint8_t style;
 };
 
@@ -46,5 +52,6 @@ void grid_clear(struct grid *grid);
 void grid_text(struct grid *grid, int x, int y, int room, enum grid_style style, const char *text);
 void grid_fill(struct grid *grid, int x, int y, int count, enum grid_style style, char character);
 
-/* The row as a string, for tests; line must hold width + 1. Rules appear as '-' and '|'. */
+/* The row as a string, for tests; line must hold width + 1. Rules appear as '-' and '|', bars as
+ * GRID_BAR_ASCII. */
 void grid_row(const struct grid *grid, int y, char *line);

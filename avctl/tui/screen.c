@@ -19,6 +19,7 @@ static struct {
 	bool ascii;
 	bool color;
 	bool at_exit;
+	int click_x, click_y;
 	SCREEN *curses;
 	PANEL *base, *overlay;
 } screen;
@@ -27,10 +28,17 @@ static const struct {
 	attr_t attributes;
 	short color; /* -1: none */
 } styles[GRID_STYLE_COUNT] = {
-	[GRID_PLAIN] = {A_NORMAL, -1},           [GRID_TITLE] = {A_BOLD, -1},
-	[GRID_DIM] = {A_NORMAL, COLOR_CYAN},     [GRID_NOW] = {A_REVERSE, COLOR_RED},
-	[GRID_RECENT] = {A_BOLD, COLOR_YELLOW},  [GRID_FADING] = {A_UNDERLINE, COLOR_CYAN},
-	[GRID_ALERT] = {A_REVERSE | A_BOLD, -1}, [GRID_CHOSEN] = {A_REVERSE, -1},
+	[GRID_PLAIN] = {A_NORMAL, -1},
+	[GRID_TITLE] = {A_BOLD, -1},
+	[GRID_DIM] = {A_NORMAL, COLOR_CYAN},
+	[GRID_NOW] = {A_REVERSE, COLOR_RED},
+	[GRID_RECENT] = {A_BOLD, COLOR_YELLOW},
+	[GRID_FADING] = {A_UNDERLINE, COLOR_CYAN},
+	[GRID_ALERT] = {A_REVERSE | A_BOLD, -1},
+	[GRID_CHOSEN] = {A_REVERSE, -1},
+	[GRID_LINK] = {A_BOLD | A_UNDERLINE, -1},
+	[GRID_DIFFER] = {A_REVERSE, COLOR_MAGENTA},
+	[GRID_FAINT] = {A_DIM, -1},
 };
 
 static attr_t style_attributes(unsigned style)
@@ -46,8 +54,11 @@ static attr_t style_attributes(unsigned style)
 static void reset_bytes(char *out, size_t size)
 {
 	const char *const names[] = {"sgr0", "rmacs", "rmkx", "cnorm", "rmcup"};
+	const char *mouse = tigetstr("kmous");
 
 	out[0] = '\0';
+	if (mouse && mouse != (char *)-1)
+		strcat(out, "\033[?1000l\033[?1006l"); /* it reports clicks as xterm does */
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		const char *text = tigetstr(names[i]);
 
@@ -101,6 +112,11 @@ int screen_open(const struct screen_options *options)
 	keypad(stdscr, TRUE);
 	nodelay(stdscr, TRUE);
 	start_colors(options->color);
+	if (options->mouse) {
+		mousemask(BUTTON1_CLICKED | BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED,
+			  NULL);
+		mouseinterval(0);
+	}
 	/* So that reading a key never draws over the panels. */
 	refresh();
 	return 0;
@@ -159,6 +175,20 @@ static WINDOW *window_of(PANEL **panel, int width, int height, int x, int y)
 	return window;
 }
 
+/* A bar of so many eighths. */
+static void draw_bar(WINDOW *window, int eighths, attr_t attributes, short color)
+{
+	wchar_t text[2] = {(wchar_t)(0x2580 + eighths), L'\0'};
+	cchar_t cell;
+
+	if (screen.ascii) {
+		waddch(window, (chtype)GRID_BAR_ASCII[eighths - 1] | attributes);
+		return;
+	}
+	setcchar(&cell, text, attributes & ~(attr_t)A_COLOR, color, NULL);
+	wadd_wch(window, &cell);
+}
+
 static void draw(WINDOW *window, const struct grid *grid)
 {
 	for (int y = 0; y < grid->height; y++) {
@@ -171,6 +201,9 @@ static void draw(WINDOW *window, const struct grid *grid)
 				waddch(window, (screen.ascii ? '-' : ACS_HLINE) | attributes);
 			else if (cell->character == GRID_RULE_V)
 				waddch(window, (screen.ascii ? '|' : ACS_VLINE) | attributes);
+			else if (cell->character >= GRID_BAR && cell->character <= GRID_BAR_MAX)
+				draw_bar(window, cell->character - GRID_BAR + 1, attributes,
+					 (short)PAIR_NUMBER(attributes));
 			else
 				waddch(window, (chtype)(unsigned char)cell->character | attributes);
 		}
@@ -210,41 +243,57 @@ void screen_show(const struct grid *base, const struct grid *overlay)
 	doupdate();
 }
 
+static int mouse_key(void)
+{
+	MEVENT event;
+
+	if (getmouse(&event) != OK)
+		return SCREEN_OTHER;
+	screen.click_x = event.x;
+	screen.click_y = event.y;
+	if (event.bstate & BUTTON4_PRESSED)
+		return SCREEN_WHEEL_UP;
+	if (event.bstate & BUTTON5_PRESSED)
+		return SCREEN_WHEEL_DOWN;
+	return event.bstate & (BUTTON1_PRESSED | BUTTON1_CLICKED) ? SCREEN_CLICK : SCREEN_OTHER;
+}
+
+void screen_click(int *x, int *y)
+{
+	*x = screen.click_x;
+	*y = screen.click_y;
+}
+
 int screen_key(void)
 {
+	static const struct {
+		int curses, key;
+	} keys[] = {
+		{ERR, SCREEN_NO_KEY},
+		{KEY_UP, SCREEN_UP},
+		{KEY_DOWN, SCREEN_DOWN},
+		{KEY_LEFT, SCREEN_LEFT},
+		{KEY_RIGHT, SCREEN_RIGHT},
+		{KEY_PPAGE, SCREEN_PAGE_UP},
+		{KEY_NPAGE, SCREEN_PAGE_DOWN},
+		{KEY_HOME, SCREEN_HOME},
+		{KEY_END, SCREEN_END},
+		{KEY_BTAB, SCREEN_BACK_TAB},
+		{KEY_BACKSPACE, SCREEN_BACKSPACE},
+		{0x7f, SCREEN_BACKSPACE},
+		{'\b', SCREEN_BACKSPACE},
+		{KEY_RESIZE, SCREEN_RESIZED},
+		{KEY_ENTER, '\n'},
+		{'\r', '\n'},
+	};
 	int key = getch();
 
-	switch (key) {
-	case ERR:
-		return SCREEN_NO_KEY;
-	case KEY_UP:
-		return SCREEN_UP;
-	case KEY_DOWN:
-		return SCREEN_DOWN;
-	case KEY_LEFT:
-		return SCREEN_LEFT;
-	case KEY_RIGHT:
-		return SCREEN_RIGHT;
-	case KEY_PPAGE:
-		return SCREEN_PAGE_UP;
-	case KEY_NPAGE:
-		return SCREEN_PAGE_DOWN;
-	case KEY_HOME:
-		return SCREEN_HOME;
-	case KEY_END:
-		return SCREEN_END;
-	case KEY_BACKSPACE:
-	case 0x7f:
-	case '\b':
-		return SCREEN_BACKSPACE;
-	case KEY_RESIZE:
-		return SCREEN_RESIZED;
-	case KEY_ENTER:
-	case '\r':
-		return '\n';
-	default:
-		return key >= 0 && key < 0x80 ? key : SCREEN_OTHER;
-	}
+	if (key == KEY_MOUSE)
+		return mouse_key();
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (keys[i].curses == key)
+			return keys[i].key;
+	return key >= 0 && key < 0x80 ? key : SCREEN_OTHER;
 }
 
 void screen_suspend(void)

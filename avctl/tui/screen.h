@@ -19,13 +19,18 @@ enum screen_key {
 	SCREEN_HOME,
 	SCREEN_END,
 	SCREEN_BACKSPACE,
+	SCREEN_BACK_TAB,
 	SCREEN_RESIZED,
+	SCREEN_CLICK, /* screen_click() says where */
+	SCREEN_WHEEL_UP,
+	SCREEN_WHEEL_DOWN,
 	SCREEN_OTHER,
 };
 
 struct screen_options {
 	bool ascii; /* no line-drawing characters, no UTF-8 */
 	bool color; /* may be used when the terminal has it */
+	bool mouse; /* clicks and the wheel are keys, too */
 };
 
 /*
@@ -42,6 +47,9 @@ void screen_show(const struct grid *base, const struct grid *overlay);
 
 /* The next key that was typed, SCREEN_NO_KEY when there is none. Never waits. */
 int screen_key(void);
+
+/* Where the last click was. */
+void screen_click(int *x, int *y);
 
 /* Hand the terminal back, stop as Ctrl-Z asks, and take it again when continued. */
 void screen_suspend(void);

@@ -29,6 +29,8 @@ static struct shm_rect rect(int x, int y, int width, int height)
 	return (struct shm_rect){.x = x, .y = y, .width = width, .height = height};
 }
 
+#define SIDE_FIELDS_WIDTH 41 /* for fields that stand at the right */
+
 static int bytes_that_fit(int width)
 {
 	if (width >= shm_layout_row_width(32))
@@ -38,11 +40,24 @@ static int bytes_that_fit(int width)
 	return 8;
 }
 
+/* The lines above the bytes; returns the first free one. */
+static int place_head(struct shm_layout *layout, int width, int height)
+{
+	int y = 0;
+
+	layout->title = rect(0, y++, width, 1);
+	layout->members = rect(0, y++, width, 1);
+	if (height < SHM_LAYOUT_MAP_HEIGHT)
+		return y;
+	layout->rate = rect(0, y++, width, 1);
+	layout->map = rect(0, y++, width, 1);
+	return y;
+}
+
 struct shm_layout shm_layout(int width, int height, size_t field_count)
 {
 	struct shm_layout layout;
-	int bottom = height - 1; /* the status line */
-	int top = 3;             /* title, members, header */
+	int bottom = height, top;
 	int bytes_width = width;
 
 	memset(&layout, 0, sizeof(layout));
@@ -51,14 +66,16 @@ struct shm_layout shm_layout(int width, int height, size_t field_count)
 		layout.too_small = true;
 		return layout;
 	}
-	layout.members = rect(0, 1, width, 1);
-	layout.status = rect(0, bottom, width, 1);
+	top = place_head(&layout, width, height);
+	if (height >= SHM_LAYOUT_KEYS_HEIGHT)
+		layout.keys = rect(0, --bottom, width, 1);
+	layout.status = rect(0, --bottom, width, 1);
 
 	if (field_count > 0 && width >= SHM_LAYOUT_SIDE_WIDTH) {
 		layout.side = true;
-		bytes_width = shm_layout_row_width(16);
-		layout.rule = rect(bytes_width, 2, 1, bottom - 2);
-		layout.fields = rect(bytes_width + 1, 2, width - bytes_width - 1, bottom - 2);
+		bytes_width = shm_layout_row_width(bytes_that_fit(width - SIDE_FIELDS_WIDTH));
+		layout.rule = rect(bytes_width, top, 1, bottom - top);
+		layout.fields = rect(bytes_width + 1, top, width - bytes_width - 1, bottom - top);
 	} else if (field_count > 0) {
 		int most = (bottom - top) / 3;
 		int rows = field_count < (size_t)most ? (int)field_count : most;
@@ -69,7 +86,7 @@ struct shm_layout shm_layout(int width, int height, size_t field_count)
 		bottom -= 1;
 	}
 	layout.bytes_per_row = bytes_that_fit(bytes_width);
-	layout.header = rect(0, 2, bytes_width, 1);
-	layout.bytes = rect(0, top, bytes_width, bottom - top);
+	layout.header = rect(0, top, bytes_width, 1);
+	layout.bytes = rect(0, top + 1, bytes_width, bottom - top - 1);
 	return layout;
 }

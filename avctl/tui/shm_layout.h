@@ -9,6 +9,8 @@
 #define SHM_LAYOUT_MIN_WIDTH 60
 #define SHM_LAYOUT_MIN_HEIGHT 12
 #define SHM_LAYOUT_SIDE_WIDTH 120 /* from here on the fields stand to the right */
+#define SHM_LAYOUT_MAP_HEIGHT 16  /* from here on there are the rate and the map of pages */
+#define SHM_LAYOUT_KEYS_HEIGHT 20 /* from here on the last line names keys */
 
 /* A part that is not shown has height 0. */
 struct shm_rect {
@@ -21,11 +23,14 @@ struct shm_layout {
 	int bytes_per_row;
 	struct shm_rect title;
 	struct shm_rect members;
+	struct shm_rect rate;   /* changes a second, over time */
+	struct shm_rect map;    /* pages */
 	struct shm_rect header; /* column numbers */
 	struct shm_rect bytes;  /* offset, hex and text */
 	struct shm_rect rule;   /* line above the fields, or left of them */
 	struct shm_rect fields;
 	struct shm_rect status; /* value at the cursor, prompt, message */
+	struct shm_rect keys;
 };
 
 /* Columns that a row of count bytes takes: offset, hex and text. */

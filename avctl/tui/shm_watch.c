@@ -12,6 +12,8 @@
 #include "tui/shm_chooser.h"
 #include "tui/shm_panel.h"
 
+#define CHOOSER_INTERVAL_NS 500000000ull
+
 struct watch {
 	const struct shm_watch_options *options;
 	struct shm_chooser chooser;
@@ -52,6 +54,7 @@ static void open_panel(struct watch *watch, size_t index)
 		return;
 	}
 	watch->panel.brackets = watch->options->ascii;
+	watch->panel.by_hand = watch->options->fixed_clock;
 	watch->choosing = false;
 	fit(watch);
 }
@@ -71,7 +74,7 @@ static void show(struct watch *watch, uint64_t now)
 		shm_chooser_draw(&watch->chooser, &watch->base);
 	else
 		shm_panel_draw(&watch->panel, &watch->base, now);
-	if (help && shm_panel_help(&watch->panel, &watch->overlay) != 0)
+	if (help && shm_panel_help(&watch->panel, &watch->overlay) != 0) /* no room */
 		help = false;
 	screen_show(&watch->base, help ? &watch->overlay : NULL);
 }
@@ -82,10 +85,17 @@ static void take_sample(struct watch *watch, uint64_t now)
 	const struct shm_view *view = watch->panel.view;
 	uint64_t before;
 
-	if (watch->choosing)
+	if (watch->choosing) {
+		shm_chooser_sample(&watch->chooser, now);
 		return;
+	}
 	before = watch->panel.model.last_change;
-	shm_panel_sample(&watch->panel, now);
+	watch->panel.wall_ns = shm_watch_wall(options, watch->frame);
+	if (watch->panel.look)
+		shm_panel_look(&watch->panel, now);
+	else
+		shm_panel_sample(&watch->panel, now);
+	watch->panel.look = false;
 	watch->changes += watch->panel.model.last_change != before;
 	if (options->until &&
 	    shm_expr_holds(options->until, shm_watch_read, (void *)(uintptr_t)view))
@@ -101,7 +111,7 @@ static void press(struct watch *watch, int key, uint64_t now)
 	} else if (watch->choosing) {
 		switch (shm_chooser_key(&watch->chooser, key)) {
 		case SHM_CHOOSER_OPEN:
-			open_panel(watch, watch->chooser.chosen);
+			open_panel(watch, shm_chooser_view(&watch->chooser));
 			if (!watch->over)
 				take_sample(watch, now);
 			break;
@@ -111,6 +121,11 @@ static void press(struct watch *watch, int key, uint64_t now)
 		case SHM_CHOOSER_STAY:
 			break;
 		}
+	} else if (key == SCREEN_CLICK) {
+		int x, y;
+
+		screen_click(&x, &y);
+		shm_panel_click(&watch->panel, x, y);
 	} else {
 		switch (shm_panel_key(&watch->panel, key, now)) {
 		case SHM_PANEL_QUIT:
@@ -133,7 +148,13 @@ static void wait_once(struct watch *watch)
 {
 	int key;
 
-	switch (terminal_wait((int64_t)(watch->next - shm_watch_monotonic()))) {
+	uint64_t now = shm_watch_monotonic();
+	bool due = watch->next > now;
+
+	/* By hand nothing is due: look again soon whether the time is over. */
+	switch (terminal_wait(due                           ? (int64_t)(watch->next - now)
+			      : watch->options->fixed_clock ? (int64_t)CHOOSER_INTERVAL_NS
+							    : 0)) {
 	case TERMINAL_END:
 		finish(watch, RC_INTERRUPTED);
 		break;
@@ -153,6 +174,24 @@ static void wait_once(struct watch *watch)
 	}
 }
 
+/* How long until the next sample. */
+static uint64_t interval(const struct watch *watch)
+{
+	if (watch->choosing)
+		return watch->options->interval_ns > CHOOSER_INTERVAL_NS
+			       ? watch->options->interval_ns
+			       : CHOOSER_INTERVAL_NS;
+	return shm_panel_interval(&watch->panel);
+}
+
+/* A test's clock stands still but for the key that looks. */
+static bool sample_is_due(const struct watch *watch, uint64_t real)
+{
+	if (!watch->options->fixed_clock || watch->choosing || !watch->frame)
+		return real >= watch->next;
+	return watch->panel.look;
+}
+
 static void run(struct watch *watch)
 {
 	const struct shm_watch_options *options = watch->options;
@@ -160,11 +199,10 @@ static void run(struct watch *watch)
 	while (!watch->over) {
 		uint64_t real = shm_watch_monotonic();
 
-		if (real >= watch->next) {
+		if (sample_is_due(watch, real)) {
 			watch->frame++;
 			take_sample(watch, shm_watch_now(options, watch->frame));
-			watch->next = real + (watch->choosing ? options->interval_ns
-							      : shm_panel_interval(&watch->panel));
+			watch->next = real + interval(watch);
 		}
 		show(watch, shm_watch_now(options, watch->frame));
 		if (options->frames && watch->frame >= options->frames)
@@ -185,17 +223,18 @@ int shm_watch_run(const struct shm_view *views, size_t view_count, int chosen,
 	setlocale(LC_CTYPE, "");
 	screen.ascii = options->ascii || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
 	screen.color = options->color;
+	screen.mouse = options->mouse;
 	if (screen_open(&screen) != 0)
 		return -1;
 	memset(&watch, 0, sizeof(watch));
 	watch.options = options;
-	watch.chooser.views = views;
-	watch.chooser.count = view_count;
 	watch.has_list = chosen < 0;
 	watch.choosing = true;
 	watch.next = shm_watch_monotonic();
 	watch.end = options->timeout_ns ? watch.next + options->timeout_ns : 0;
-	if (chosen >= 0)
+	if (shm_chooser_init(&watch.chooser, views, view_count) != 0)
+		finish(&watch, RC_FAILED);
+	else if (chosen >= 0)
 		open_panel(&watch, (size_t)chosen);
 	else
 		fit(&watch);
@@ -203,6 +242,7 @@ int shm_watch_run(const struct shm_view *views, size_t view_count, int chosen,
 	screen_close();
 	if (!watch.choosing)
 		shm_panel_free(&watch.panel);
+	shm_chooser_free(&watch.chooser);
 	grid_free(&watch.base);
 	grid_free(&watch.overlay);
 	if (watch.code == RC_TIMEOUT)

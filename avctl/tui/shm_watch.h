@@ -15,10 +15,12 @@ struct shm_watch_options {
 	uint64_t frames;              /* end after so many samples; 0: never */
 	uint64_t timeout_ns;          /* end with RC_TIMEOUT; 0: never */
 	const struct shm_expr *until; /* end when it holds, or NULL */
-	bool fixed_clock;  /* each sample is exactly one interval after the one before, from: */
+	bool fixed_clock;  /* each sample is exactly one interval after the one before, and the
+			      panel takes one only when its key is pressed; from: */
 	uint64_t clock_ns; /* since 1970 */
 	bool ascii;        /* ASCII only, changes in brackets */
 	bool color;
+	bool mouse;
 };
 
 /*

@@ -84,7 +84,7 @@ until_screen()
 	"$AVCTL" shm watch board --until 'message=="Hello, shared memory!"' --timeout 20s >changes
 	grep -q '"off":0,"old":"436961","new":"48656c"' changes
 	until_screen '\|Hello, shared me\|'
-	until_screen 'message +string "Hello, shared memory!"'
+	until_screen 'message +char.64. "Hello, shared memory!"'
 	# The count changes ten times a second: it never fades.
 	until_screen $'^(\e\\[[0-9;]*m)*.?(\e\\[[0-9;]*m)*.?00000040.*\e\\[[0-9;]*7m' -e
 	"$AVCTL" wait vm1 'log=Shared memory: Hello, shared memory!' --timeout 10s

@@ -87,7 +87,7 @@ teardown()
 	terminal TERM=screen-256color
 	start_watch
 	tmux -S tmux.sock resize-window -x 130 -y 30
-	until_screen '0123456789abcdef.*message +string'
+	until_screen '0123456789abcdef.*message +char.64.'
 	tmux -S tmux.sock resize-window -x 50 -y 8
 	until_screen '50x8 is too small'
 	tmux -S tmux.sock resize-window -x 60 -y 12
@@ -95,7 +95,7 @@ teardown()
 	tmux -S tmux.sock resize-window -x 80 -y 24
 	until_screen '\|Ciallo!\.\.\.\.\.\.\.\.\.\|'
 	type_keys '?'
-	until_screen 'any key closes this help'
+	until_screen 'other key closes this help'
 	type_keys x q
 	restored 0
 }
