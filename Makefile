@@ -121,11 +121,11 @@ SYSTEM := $(sort $(wildcard tests/system/*.bats))
 
 check: deps
 	$(Q)$(MAKE) --no-print-directory -j2 all release units mkbundle linux-guest
-	$(Q)UNIT_ARGS= bash tests/check.sh $(B) tests/style.sh $(UNITS) $(SYSTEM)
+	$(Q)UNIT_ARGS= bash tests/check.sh $(B) tests/style.sh tests/models.sh $(UNITS) $(SYSTEM)
 
 soak: deps
 	$(Q)$(MAKE) --no-print-directory -j2 all release units mkbundle linux-guest
-	$(Q)SOAK=1 SUITE_TIMEOUT=7200 UNIT_ARGS= bash tests/check.sh $(B) $(UNITS) $(SYSTEM)
+	$(Q)SOAK=1 SUITE_TIMEOUT=7200 UNIT_ARGS= bash tests/check.sh $(B) tests/models.sh $(UNITS) $(SYSTEM)
 
 demo: deps
 	$(Q)$(MAKE) --no-print-directory -j2 all release

@@ -3,7 +3,7 @@
 
 DEBIAN_PACKAGES := gcc libc6-dev make gcc-aarch64-linux-gnu qemu-system-arm libcyaml-dev libyaml-dev \
 	libncurses-dev libfdt-dev libjansson-dev libsmartcols-dev libcmocka-dev clang \
-	bats tmux socat cpio qemu-utils python3 git procps util-linux ca-certificates
+	bats spin tmux socat cpio qemu-utils python3 git procps util-linux ca-certificates
 
 # Installed one by one as dpkg knows them; nothing is asked when all are there.
 deps:

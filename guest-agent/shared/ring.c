@@ -30,9 +30,41 @@ static int publish(const struct shared_ring *ring, _Atomic uint64_t *at, uint64_
 	return shared_store(ring->view, ring->epoch, at, value) ? SHARED_OK : SHARED_LOST;
 }
 
-static int publish_life(const struct shared_ring *ring)
+/* Who sleeps until the own index moves hears of it, once. */
+static void ring_other(struct shared_ring *ring)
 {
-	return publish(ring, &ring->own->life, (uint64_t)ring->epoch << 1 | 1);
+	uint64_t naps = shared_load(&ring->other->naps);
+
+	if (!(naps & 1) || naps == ring->rung)
+		return;
+	ring->rung = naps;
+	shared_bell(ring->view, ring->peer, SHARED_FLAG_RING);
+}
+
+static int move_to(struct shared_ring *ring, uint64_t index)
+{
+	int status = publish(ring, &ring->own->index, index);
+
+	if (status)
+		return status;
+	ring->index = index;
+	ring_other(ring);
+	return SHARED_OK;
+}
+
+static int advance(struct shared_ring *ring, uint32_t by)
+{
+	return move_to(ring, ring->index + by);
+}
+
+/* The life before may have ended between an index and its bell. */
+static int begin_life(struct shared_ring *ring)
+{
+	int status = publish(ring, &ring->own->life, (uint64_t)ring->epoch << 1 | 1);
+
+	if (!status)
+		ring_other(ring);
+	return status;
 }
 
 int shared_ring_open_producer(struct shared_ring *ring, const struct shared_view *view,
@@ -45,7 +77,7 @@ int shared_ring_open_producer(struct shared_ring *ring, const struct shared_view
 		return status;
 	ring->produces = true;
 	status = publish(ring, &own->base, ring->index);
-	return status ? status : publish_life(ring);
+	return status ? status : begin_life(ring);
 }
 
 int shared_ring_open_consumer(struct shared_ring *ring, const struct shared_view *view,
@@ -58,11 +90,9 @@ int shared_ring_open_consumer(struct shared_ring *ring, const struct shared_view
 	if (status)
 		return status;
 	put = shared_load(&producer->index);
-	if (put - ring->index > capacity) {
-		ring->index = put; /* no such state: begin with what comes now */
-		status = publish(ring, &own->index, put);
-	}
-	return status ? status : publish_life(ring);
+	if (put - ring->index > capacity)
+		status = move_to(ring, put); /* no such state: begin with what comes now */
+	return status ? status : begin_life(ring);
 }
 
 /* Is what the other side's line says the word of a life that can still be believed? */
@@ -92,11 +122,10 @@ static int meet_producer(struct shared_ring *ring, uint64_t life)
 		return SHARED_EMPTY; /* it opens just now */
 	if (put - base <= ring->capacity && base - ring->index <= ring->capacity &&
 	    base != ring->index) {
-		int status = publish(ring, &ring->own->index, base);
+		int status = move_to(ring, base);
 
 		if (status)
 			return status;
-		ring->index = base;
 		first = false;
 	}
 	ring->peer_life = life;
@@ -156,23 +185,6 @@ static int await(struct shared_ring *ring, uint32_t least, uint32_t *available, 
 		if (sleeps && publish(ring, &ring->own->naps, ++ring->naps))
 			return SHARED_LOST;
 	}
-}
-
-/* The own index moves on, and who waits for that hears of it. */
-static int advance(struct shared_ring *ring, uint32_t by)
-{
-	int status = publish(ring, &ring->own->index, ring->index + by);
-	uint64_t naps;
-
-	if (status)
-		return status;
-	ring->index += by;
-	naps = shared_load(&ring->other->naps);
-	if ((naps & 1) && naps != ring->rung) {
-		ring->rung = naps;
-		shared_bell(ring->view, ring->peer, SHARED_FLAG_RING);
-	}
-	return SHARED_OK;
 }
 
 static void copy_in(struct shared_ring *ring, uint32_t skip, const void *from, uint32_t size)
