@@ -120,6 +120,26 @@ static void a_request_of_before_the_restore_is_not_answered(void **state)
 	assert_int_equal(faccessat(rig.root, "never", F_OK, 0), -1);
 }
 
+static void what_belongs_to_another_session_is_void(void **state)
+{
+	struct forward_request request = {
+		.call = AV_FORWARD_READ, .offset = AV_FORWARD_HERE, .length = 16};
+	struct forward forward, before;
+
+	(void)state;
+	connect_as(&forward, 1);
+	request.handle = (uint32_t)forward_open(&forward, "fifo", READ, 0);
+	assert_int_equal(forward_start(&forward, &request), 0);
+	before = forward;
+	/* The same VM in the same slot: only the serial tells them apart. */
+	assert_int_equal(rig_connect(&forward), 0);
+	assert_int_equal(forward.slot_number, before.slot_number);
+	assert_int_equal(forward.owner, before.owner);
+	assert_int_equal(forward_finish(&forward, &request), AV_FORWARD_E_GONE);
+	assert_int_equal(forward_open(&before, "host", READ, 0), AV_FORWARD_E_GONE);
+	assert_true(forward_open(&forward, "host", READ, 0) > 0);
+}
+
 static void a_server_that_is_killed_is_noticed(void **state)
 {
 	struct forward forward, other;
@@ -206,6 +226,7 @@ int main(void)
 		TEST(paused_clients_keep_what_they_have),
 		TEST(a_client_that_went_back_in_time_has_to_connect_again),
 		TEST(a_request_of_before_the_restore_is_not_answered),
+		TEST(what_belongs_to_another_session_is_void),
 		TEST(a_server_that_is_killed_is_noticed),
 		TEST(a_server_that_ends_says_so),
 		TEST(a_slot_that_is_kept_comes_back_with_its_vm),
