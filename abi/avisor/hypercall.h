@@ -153,7 +153,7 @@ struct av_vm_info {
 	uint64_t dirty_frames;	 /* writable leaves: what a restore to the base throws away */
 	uint64_t uptime_ns;	 /* time it has spent running, by its own counter since its boot or restore chain */
 	uint64_t restart_count;
-	uint64_t crash_pc;	 /* state crashed: PC of vCPU 0 */
+	uint64_t crash_pc;	 /* state crashed: PC of the vCPU that did it */
 	uint64_t crash_esr;
 	uint64_t crash_far;
 	uint32_t crash_word;	 /* the instruction word, 0 when unknown */

@@ -120,41 +120,41 @@ void trap_abort(struct vcpu *vcpu, uint64_t esr)
 	enum vmem_fault fault;
 
 	if (FSC_CLASS(esr) != FSC_TRANSLATION && FSC_CLASS(esr) != FSC_PERMISSION) {
-		vm->stats.exits[AV_EXIT_FAULT_OTHER]++;
+		vcpu->exits[AV_EXIT_FAULT_OTHER]++;
 		vcpu_inject_abort(vcpu, esr, far);
 		return;
 	}
 	if (!abort_address(esr, far, &address))
 		return;
 	if (address < PLAT_RAM) {
-		vm->stats.exits[AV_EXIT_MMIO]++;
+		vcpu->exits[AV_EXIT_MMIO]++;
 		emulate(vcpu, esr, address, far);
 		return;
 	}
 	spin_lock(&vm->lock);
-	fault = vmem_fault(&vm->mem, ipa(address), is_write(esr), vm->vcpu_count > 1);
+	fault = vmem_fault(&vm->mem, ipa(address), is_write(esr), vm->wide);
 	/* Under the lock: who frees frames looks at the state after it. */
 	if (fault == VMEM_STARVED)
 		vm_starve(vm, address);
 	spin_unlock(&vm->lock);
 	switch (fault) {
 	case VMEM_TOUCHED:
-		vm->stats.exits[AV_EXIT_FAULT_TOUCH]++;
+		vcpu->exits[AV_EXIT_FAULT_TOUCH]++;
 		return;
 	case VMEM_COPIED:
 	case VMEM_MADE_WRITABLE:
-		vm->stats.exits[AV_EXIT_FAULT_WRITE]++;
+		vcpu->exits[AV_EXIT_FAULT_WRITE]++;
 		return;
 	case VMEM_LINKED:
 	case VMEM_SPURIOUS:
-		vm->stats.exits[AV_EXIT_FAULT_OTHER]++;
+		vcpu->exits[AV_EXIT_FAULT_OTHER]++;
 		return;
 	case VMEM_STARVED:
-		vm->stats.exits[AV_EXIT_FAULT_OTHER]++;
+		vcpu->exits[AV_EXIT_FAULT_OTHER]++;
 		return;
 	case VMEM_RO_REGION:
 	case VMEM_NOT_RAM:
-		vm->stats.exits[AV_EXIT_FAULT_OTHER]++;
+		vcpu->exits[AV_EXIT_FAULT_OTHER]++;
 		vcpu_inject_abort(vcpu, esr, far);
 		return;
 	}

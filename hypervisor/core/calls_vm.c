@@ -87,10 +87,18 @@ int call_VM_STATS(struct call *call)
 {
 	struct vm *vm = call->target;
 	struct av_vm_stats stats;
+	uint64_t ticks = 0;
 
 	spin_lock(&vm->lock);
 	stats = vm->stats;
-	stats.cpu_ns = ticks_to_ns(vm->cpu_ticks);
+	for (unsigned i = 0; i < vm->vcpu_count; i++) {
+		const struct vcpu *vcpu = &vm->vcpus[i];
+
+		for (unsigned n = 0; n < AV_EXIT_COUNT; n++)
+			stats.exits[n] += vcpu->exits[n];
+		ticks += vcpu->cpu_ticks;
+	}
+	stats.cpu_ns = ticks_to_ns(ticks);
 	stats.tlbi_local = vm->mem.stats.tlbi_local;
 	stats.tlbi_broadcast = vm->mem.stats.tlbi_broadcast;
 	stats.pages_copied = vm->mem.stats.pages_copied;

@@ -159,14 +159,14 @@ static void starve_if_short(struct vcpu *vcpu)
 		return;
 	vm->mem.host_starved = false;
 	vconsole_retry(&vm->console);
-	__atomic_or_fetch(&vcpu->requests, REQUEST_DEVICE, __ATOMIC_RELEASE);
+	__atomic_or_fetch(&vm->requests, REQUEST_DEVICE, __ATOMIC_RELEASE);
 	vm_starve(vm, 0);
 }
 
 void devices_serve(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
-	uint32_t requests = __atomic_exchange_n(&vcpu->requests, 0, __ATOMIC_ACQUIRE);
+	uint32_t requests = __atomic_exchange_n(&vm->requests, 0, __ATOMIC_ACQUIRE);
 
 	spin_lock(&vm->lock);
 	if (requests & REQUEST_RESTORED)
@@ -181,7 +181,7 @@ void devices_serve(struct vcpu *vcpu)
 	if (requests & REQUEST_OUTPUT)
 		vconsole_kick_tx(&vm->console, 1);
 	if (vconsole_has_work(&vm->console) && vconsole_work(&vm->console))
-		__atomic_or_fetch(&vcpu->requests, REQUEST_DEVICE, __ATOMIC_RELEASE);
+		__atomic_or_fetch(&vm->requests, REQUEST_DEVICE, __ATOMIC_RELEASE);
 	starve_if_short(vcpu);
 	vcpu_forward_kicks(vcpu);
 	spin_unlock(&vm->lock);
@@ -227,7 +227,7 @@ bool devices_mmio(struct vcpu *vcpu, uint64_t address, unsigned size, bool write
 		else
 			virtio_mmio_empty(offset, size, write, value);
 		if (vconsole_has_work(&vm->console))
-			__atomic_or_fetch(&vcpu->requests, REQUEST_DEVICE, __ATOMIC_RELEASE);
+			__atomic_or_fetch(&vm->requests, REQUEST_DEVICE, __ATOMIC_RELEASE);
 		starve_if_short(vcpu);
 	} else {
 		there = false;

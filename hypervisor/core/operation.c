@@ -76,7 +76,7 @@ static void restored(struct vm *vm, uint32_t state)
 	}
 	vm_set_state(vm, state);
 	devices_drop_input(vm);
-	__atomic_or_fetch(&vm->vcpus[0].requests, REQUEST_RESTORED, __ATOMIC_RELEASE);
+	__atomic_or_fetch(&vm->requests, REQUEST_RESTORED, __ATOMIC_RELEASE);
 }
 
 /* What a VM crashed of goes with the state it belongs to: into `undo`, and out of it. */

@@ -10,7 +10,7 @@ static void arrived(void *ctx, bool input, bool output)
 
 	if (input)
 		__atomic_store_n(&vm->input_waits, true, __ATOMIC_RELEASE);
-	sched_kick(&vm->vcpus[0], (input ? REQUEST_INPUT : 0) | (output ? REQUEST_OUTPUT : 0));
+	sched_serve(vm, (input ? REQUEST_INPUT : 0) | (output ? REQUEST_OUTPUT : 0));
 }
 
 void ports_claim(struct vm *vm)

@@ -71,7 +71,7 @@ static void cpu_off(struct vcpu *vcpu)
 	bool any = false;
 
 	spin_lock(&vm->lock);
-	vcpu->power = VCPU_OFF;
+	__atomic_store_n(&vcpu->power, VCPU_OFF, __ATOMIC_SEQ_CST);
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
 		any |= vm->vcpus[i].power == VCPU_ON;
 	if (!any) {
@@ -79,13 +79,15 @@ static void cpu_off(struct vcpu *vcpu)
 		vm_set_state(vm, AV_STATE_STOPPED);
 	}
 	spin_unlock(&vm->lock);
+	if (__atomic_load_n(&vm->requests, __ATOMIC_SEQ_CST))
+		sched_serve(vm, 0); /* another one does what this one was asked for */
 	sched_yield();
 }
 
 /* As WFI: the standby state, woken by any interrupt. */
 static int64_t cpu_suspend(struct vcpu *vcpu)
 {
-	if (!vcpu->requests && !vcpu_wakes(vcpu)) {
+	if (!vcpu->vm->requests && !vcpu_wakes(vcpu)) {
 		vcpu->waiting = 1;
 		sched_yield();
 	}

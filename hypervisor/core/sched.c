@@ -52,7 +52,7 @@ void sched_kick(struct vcpu *vcpu, uint32_t requests)
 	struct cpu *cpu = vcpu->cpu;
 
 	if (requests)
-		__atomic_or_fetch(&vcpu->requests, requests, __ATOMIC_RELEASE);
+		__atomic_or_fetch(&vcpu->vm->requests, requests, __ATOMIC_SEQ_CST);
 	spin_lock(&cpu->lock);
 	if (cpu->current != vcpu)
 		enqueue(cpu, vcpu);
@@ -62,6 +62,19 @@ void sched_kick(struct vcpu *vcpu, uint32_t requests)
 	__atomic_store_n(&cpu->resched, true, __ATOMIC_RELEASE);
 	if (cpu != cpu_this())
 		gicv3_send_sgi(cpu->id, SGI_KICK);
+}
+
+void sched_serve(struct vm *vm, uint32_t requests)
+{
+	unsigned i;
+
+	/* cpu_off() turns a vCPU off and then looks at the requests: one of the two sees the other. */
+	__atomic_or_fetch(&vm->requests, requests, __ATOMIC_SEQ_CST);
+	for (i = 0; i < vm->vcpu_count; i++)
+		if (__atomic_load_n(&vm->vcpus[i].power, __ATOMIC_SEQ_CST) == VCPU_ON)
+			break;
+	if (i < vm->vcpu_count)
+		sched_kick(&vm->vcpus[i], 0);
 }
 
 void sched_yield(void)
@@ -170,7 +183,7 @@ static void retire(struct cpu *cpu, uint64_t now)
 
 	if (!vcpu)
 		return;
-	vcpu->vm->cpu_ticks += now - vcpu->run_since;
+	vcpu->cpu_ticks += now - vcpu->run_since;
 	if (priority_of(vcpu) == 0)
 		cpu->control_burst += now - vcpu->run_since;
 	leave(cpu, vcpu, can_run(vcpu) && !vcpu->waiting);
@@ -206,7 +219,7 @@ static bool take_on(struct cpu *cpu, struct vcpu *vcpu)
 	cpu->current = vcpu;
 	spin_unlock(&cpu->lock);
 	vcpu->run_since = counter_now();
-	if (vcpu->requests)
+	if (vcpu->vm->requests)
 		devices_serve(vcpu);
 	if (vcpu->waiting) {
 		spin_lock(&vcpu->vm->lock);
@@ -296,7 +309,7 @@ struct vcpu *sched_exit(struct vcpu *vcpu)
 	for (;;) {
 		if (__builtin_expect(__atomic_load_n(&cpu->resched, __ATOMIC_ACQUIRE), 0))
 			vcpu = choose(cpu);
-		if (__builtin_expect(vcpu->requests != 0, 0)) {
+		if (__builtin_expect(vcpu->vm->requests != 0, 0)) {
 			devices_serve(vcpu);
 			irq_take_all(cpu); /* a guest can make this last: others have timers and slices */
 			continue;

@@ -14,6 +14,9 @@
 /* Put a vCPU on its CPU's queue and make that CPU look; with requests (REQUEST_*), from any CPU. */
 void sched_kick(struct vcpu *vcpu, uint32_t requests);
 
+/* REQUEST_* for a VM, from any CPU: the first of its vCPUs that is on looks at them, or another one that comes by earlier. */
+void sched_serve(struct vm *vm, uint32_t requests);
+
 /* The vCPU to enter after a trap of `vcpu`: the same one, on the fast path. Called last by every trap handler. */
 struct vcpu *sched_exit(struct vcpu *vcpu);
 

@@ -148,7 +148,7 @@ void trap_sysreg(struct vcpu *vcpu, uint64_t esr)
 	bool read = iss & ISS_READ;
 	uint64_t value = read || rt == 31 ? 0 : vcpu->x[rt];
 
-	vcpu->vm->stats.exits[AV_EXIT_SYSREG]++;
+	vcpu->exits[AV_EXIT_SYSREG]++;
 	if (!emulate(vcpu, reg, read, &value)) {
 		vcpu_inject_undefined(vcpu);
 		return;

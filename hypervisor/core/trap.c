@@ -20,7 +20,7 @@ typedef void trap_handler(struct vcpu *vcpu, uint64_t esr);
 static void trap_unknown(struct vcpu *vcpu, uint64_t esr)
 {
 	(void)esr;
-	vcpu->vm->stats.exits[AV_EXIT_OTHER]++;
+	vcpu->exits[AV_EXIT_OTHER]++;
 	vcpu_inject_undefined(vcpu);
 }
 
@@ -28,10 +28,10 @@ static void trap_unknown(struct vcpu *vcpu, uint64_t esr)
 static void trap_wfx(struct vcpu *vcpu, uint64_t esr)
 {
 	(void)esr;
-	vcpu->vm->stats.exits[AV_EXIT_WFI]++;
+	vcpu->exits[AV_EXIT_WFI]++;
 	vcpu->pc += 4;
 	watchdog_pet(vcpu);
-	if (vcpu->requests || vcpu_wakes(vcpu))
+	if (vcpu->vm->requests || vcpu_wakes(vcpu))
 		return;
 	vcpu->waiting = 1;
 	sched_yield();
@@ -41,7 +41,7 @@ static void trap_hvc(struct vcpu *vcpu, uint64_t esr)
 {
 	unsigned immediate = ESR_ISS(esr) & 0xffff;
 
-	vcpu->vm->stats.exits[AV_EXIT_HVC]++;
+	vcpu->exits[AV_EXIT_HVC]++;
 	if (immediate == 0)
 		hypercall(vcpu);
 	else
@@ -51,7 +51,7 @@ static void trap_hvc(struct vcpu *vcpu, uint64_t esr)
 /* An smc is answered as PSCI over hvc is, and never passed on. ELR is at the instruction: step over it. */
 static void trap_smc(struct vcpu *vcpu, uint64_t esr)
 {
-	vcpu->vm->stats.exits[AV_EXIT_SMC]++;
+	vcpu->exits[AV_EXIT_SMC]++;
 	vcpu->pc += 4;
 	if (ESR_ISS(esr) & 0xffff)
 		vcpu->x[0] = (uint64_t)AV_E_NOT_SUPPORTED;
@@ -79,7 +79,7 @@ struct vcpu *trap_sync(struct vcpu *vcpu)
 
 struct vcpu *trap_irq(struct vcpu *vcpu)
 {
-	vcpu->vm->stats.exits[AV_EXIT_IRQ]++;
+	vcpu->exits[AV_EXIT_IRQ]++;
 	irq_take_all(cpu_this());
 	return sched_exit(vcpu);
 }
@@ -92,7 +92,7 @@ struct vcpu *trap_aarch32(struct vcpu *vcpu)
 
 struct vcpu *trap_serror(struct vcpu *vcpu)
 {
-	vcpu->vm->stats.exits[AV_EXIT_OTHER]++;
+	vcpu->exits[AV_EXIT_OTHER]++;
 	vm_crash(vcpu, "SError", 0, 0);
 	return sched_exit(vcpu);
 }

@@ -337,7 +337,7 @@ void vcpu_inject_abort(struct vcpu *vcpu, uint64_t esr, uint64_t far)
 
 	if (!from_el0)
 		ec++;
-	vcpu->vm->stats.exits[AV_EXIT_INJECTED_ABORT]++;
+	vcpu->exits[AV_EXIT_INJECTED_ABORT]++;
 	sysreg_write(far_el1, far);
 	enter_el1(vcpu, 0, ec << 26 | ESR_IL | iss);
 }

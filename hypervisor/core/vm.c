@@ -240,6 +240,7 @@ static void create_vcpus(struct vm *vm)
 		vcpu->cpu = m->vcpu_cpu[i] != 0xff ? &cpus[m->vcpu_cpu[i]] : least_taken(vm, i);
 		vcpu_reset(vcpu, m->entry, m->x0);
 		vcpu->power = i == 0 ? VCPU_ON : VCPU_OFF;
+		vm->wide |= vcpu->cpu != vm->vcpus[0].cpu;
 	}
 }
 

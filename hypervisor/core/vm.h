@@ -21,7 +21,7 @@
 
 enum vcpu_power { VCPU_OFF, VCPU_ON };
 
-/* vcpu->requests: work its own CPU does before it enters the guest. */
+/* vm->requests: work that the next of its vCPUs to enter the guest does before, whichever that is. */
 #define REQUEST_INPUT 0x1     /* bytes from the host wait for its VM's devices */
 #define REQUEST_OUTPUT 0x2    /* a port has room again */
 #define REQUEST_DEVICE 0x4    /* a virtqueue has more work than one call does */
@@ -47,13 +47,14 @@ struct vcpu {
 	struct vm *vm;
 	struct cpu *cpu;
 	uint32_t index;
-	uint32_t requests;	  /* REQUEST_*, set by any CPU with an atomic or */
 	bool loaded;		  /* its context is in cpu's registers */
 	bool queued;		  /* on a run queue */
 	bool kicked;		  /* kicked while it was its CPU's current one; cpu->lock */
 	bool quiet;		  /* vcpu_store() found its list registers empty and right */
 	uint64_t quiet_hcr;	  /* ICH_HCR_EL2 then */
 	uint64_t run_since;	  /* counter when it was given the CPU */
+	uint64_t cpu_ticks;	  /* it has had the CPU for so long */
+	uint64_t exits[AV_EXIT_COUNT]; /* by reason; VM_STATS adds up */
 	struct vcpu *next;	  /* run queue */
 	struct vcpu *sleep_next;  /* cpu->sleepers */
 	bool sleeping_listed;
@@ -73,6 +74,8 @@ struct vm {
 	uint32_t vcpu_count;
 	struct vcpu *vcpus;
 	bool held;  /* an operation has its vCPUs stopped */
+	bool wide;  /* its vCPUs live on more than one physical CPU: TLB invalidations are broadcast */
+	uint32_t requests; /* REQUEST_*, set by any CPU with an atomic or */
 	uint64_t slice;
 
 	/* time: virtual counter = physical counter - cntvoff; stopped_at is the virtual counter while it stands still */
@@ -93,8 +96,7 @@ struct vm {
 	} crash, undo_crash;
 
 	const struct av_manifest_vm *manifest;
-	struct av_vm_stats stats;
-	uint64_t cpu_ticks;
+	struct av_vm_stats stats; /* exits and cpu_ns: of the vCPUs */
 	struct log_limit {
 		uint64_t window;
 		unsigned lines, dropped;

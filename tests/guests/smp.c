@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * smp.c - several vCPUs, one command a line on the console: `sum`, `psci`, `sgi`, `again`, `pong N`, `uart N`, `many`, `spin MS`, and
+ * smp.c - several vCPUs, one command a line on the console: `sum`, `psci`, `sgi`, `again`, `pong N`, `uart N`, `many`, `spin MS`, `move`, and
  * what goes on until a key is pressed or the VM ends: `cut`, `pages`, `storm`, `crash`, `off`, `last`. smp/ has some of them.
  * Each says at last `smp: NAME: ok` or `smp: NAME: FAILED ...`. Only vCPU 0 prints, but for `off`.
  */
@@ -293,7 +293,6 @@ static bool run_uart(uint64_t rounds)
 			print("\nround %lu: interrupts %lu\n", i, counts[0]);
 	}
 	mmio_write32(GUEST_UART + 0x38, 0);
-	interrupt_disable(GUEST_UART_INTID);
 	print("\n");
 	return smp_join_all() && good;
 }
@@ -301,14 +300,16 @@ static bool run_uart(uint64_t rounds)
 /* More pending at once than there are list registers. */
 static bool run_many(uint64_t argument)
 {
+	volatile uint64_t *count_here = &counts[guest_cpu_number()];
+
 	(void)argument;
-	counts[0] = 0;
+	*count_here = 0;
 	interrupt_enable(GUEST_TIMER_INTID, false, out_of_patience, NULL);
 	for (unsigned int intid = SPI_FIRST; intid < SPI_FIRST + SPI_COUNT; intid++) {
 		interrupt_enable(intid, true, count, NULL);
 		mmio_write32(GICD_ISPENDR + 4 * (intid / 32), 1u << (intid % 32));
 	}
-	return sleep_until(&counts[0], SPI_COUNT);
+	return sleep_until(count_here, SPI_COUNT);
 }
 
 /* --- spin: shares of the CPU */
@@ -340,6 +341,26 @@ static bool run_spin(uint64_t milliseconds)
 	return smp_join_all();
 }
 
+/* --- move: the console goes to vCPU 1, vCPU 0 is turned off */
+
+_Noreturn static void listen(void);
+
+static void heir(uint64_t argument)
+{
+	(void)argument;
+	interrupts_init();
+	print("smp: move: %s\n", guest_cpu_join(0, PATIENCE_MS) ? "ok" : "FAILED");
+	listen();
+}
+
+static bool run_move(uint64_t argument)
+{
+	(void)argument;
+	if (smp_start(1, heir, 0))
+		psci_hvc(PSCI_CPU_OFF, 0, 0, 0);
+	return false;
+}
+
 static const struct {
 	const char *name;
 	bool (*run)(uint64_t argument);
@@ -347,7 +368,7 @@ static const struct {
 	{"sum", run_sum},   {"psci", smp_psci},   {"sgi", run_sgi},     {"again", run_again},
 	{"pong", run_pong}, {"uart", run_uart},   {"many", run_many},   {"spin", run_spin},
 	{"cut", smp_cut},   {"pages", smp_pages}, {"storm", smp_storm}, {"crash", smp_crash},
-	{"off", smp_off},   {"last", smp_last},   {"park", smp_park},
+	{"off", smp_off},   {"last", smp_last},   {"park", smp_park},   {"move", run_move},
 };
 
 /* The name is up to the blank, the rest is a number. */
@@ -371,18 +392,29 @@ static void obey(char *line)
 	print("smp: no command %s\n", line);
 }
 
-void guest_main(uint64_t dtb)
+_Noreturn static void listen(void)
 {
 	char line[80];
 
+	for (;;) {
+		size_t length;
+
+		console_input_start(); /* asleep meanwhile: others have the CPU */
+		length = console_line(line, sizeof(line));
+		interrupts_mask();
+		mmio_write32(GUEST_UART + 0x38, 0); /* IMSC */
+		if (length)
+			obey(line);
+	}
+}
+
+void guest_main(uint64_t dtb)
+{
 	(void)dtb;
 	interrupts_init();
 	for (smp_count = 1; smp_count < GUEST_CPU_MAX; smp_count++)
 		if (psci_hvc(PSCI_AFFINITY_INFO, smp_count, 0, 0) < 0)
 			break;
 	print("smp: start, %u vCPUs, nonce %lx\n", smp_count, guest_nonce());
-	for (;;) {
-		if (console_line(line, sizeof(line)))
-			obey(line);
-	}
+	listen();
 }
