@@ -193,6 +193,11 @@ static struct vmem_attach *find_attach(struct vmem *m, uint64_t address)
 	return NULL;
 }
 
+static bool may_write(const struct vmem_attach *attach, ipa_t address)
+{
+	return region_tables_leaf(attach->tables, address.value - attach->start) & S2_WRITE;
+}
+
 static enum vmem_fault region_fault(struct vmem *m, ipa_t address, bool write, bool wide)
 {
 	struct vmem_attach *attach = find_attach(m, address.value);
@@ -201,7 +206,7 @@ static enum vmem_fault region_fault(struct vmem *m, ipa_t address, bool write, b
 
 	if (!attach)
 		return VMEM_NOT_RAM;
-	if (write && !attach->tables->writable)
+	if (write && !may_write(attach, address))
 		return VMEM_RO_REGION;
 	for (;;) {
 		vmem_walk(m, address.value, &walk);
@@ -288,7 +293,7 @@ void *vmem_host_access(struct vmem *m, ipa_t address, bool write)
 	if (offset >= m->ram_size) {
 		const struct vmem_attach *attach = find_attach(m, address.value);
 
-		if (!attach || (write && !attach->tables->writable))
+		if (!attach || (write && !may_write(attach, address)))
 			return NULL;
 		offset = (address.value - attach->start) & ~PAGE_MASK;
 		return pa_ptr(pa(attach->tables->memory.value + offset));

@@ -20,19 +20,8 @@ static void forget_dirty(struct vmem *m)
 /* Sealed trees have no region links; after a switch they are to be made again. */
 static void unlink_regions(struct vmem *m)
 {
-	for (uint32_t i = 0; i < m->attach_count; i++) {
-		struct vmem_attach *a = &m->attach[i];
-
-		if (!a->linked)
-			continue;
-		a->linked = false;
-		for (uint64_t at = a->start; at < a->start + a->size; at += REGION_2M_SIZE) {
-			uint64_t root = m->root[s2_root_index(at)];
-
-			if (root & S2_OWN)
-				arch_entry_write(&entry_table(root)[s2_l2_index(at)], 0);
-		}
-	}
+	for (uint32_t i = 0; i < m->attach_count; i++)
+		vmem_unlink_region(m, &m->attach[i]);
 }
 
 /* 64 dirty pages in a row: no looking for bits. */
@@ -134,8 +123,7 @@ void vmem_revert(struct vmem *m)
 
 void vmem_switch(struct vmem *m, const struct snapshot *record)
 {
-	for (uint32_t i = 0; i < m->attach_count; i++)
-		m->attach[i].linked = false;
+	unlink_regions(m);
 	forget_dirty(m);
 	for (uint32_t i = m->root_first; i <= m->root_last; i++)
 		if (m->root[i] & S2_OWN)

@@ -30,3 +30,6 @@ struct vmem_walk {
 	bool l3_private;
 };
 void vmem_walk(const struct vmem *m, uint64_t address, struct vmem_walk *walk);
+
+/* The live tree does not reach this region any more: no invalidation. */
+void vmem_unlink_region(struct vmem *m, struct vmem_attach *attach);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vmem.c - the memory of one VM: set-up, boot image, shared regions, the reaper's slices.
+ * vmem.c - the memory of one VM: set-up, boot image, the reaper's slices.
  * Never trusts an address it is given: all are checked against RAM and the other windows.
  */
 #include "mm/vmem.h"
@@ -151,65 +151,6 @@ int vmem_map_bundle(struct vmem *m, ipa_t start, pa_t memory, uint64_t pages)
 				 (memory.value + (i << PAGE_SHIFT)) | S2_PAGE | S2_XN | S2_BUNDLE);
 	}
 	arch_table_barrier();
-	return 0;
-}
-
-int region_tables_init(struct region_tables *tables, struct frame_budget *budget, pa_t memory,
-		       uint64_t size, bool writable)
-{
-	uint64_t count = (size + REGION_2M_SIZE - 1) >> REGION_2M_SHIFT;
-	uint64_t right = writable ? S2_WRITE : 0;
-	uint32_t first;
-
-	if (!size || (memory.value | size) & PAGE_MASK || size > 1UL << S2_IPA_BITS)
-		return AV_E_INVALID;
-	first = frame_alloc_run(budget, count, FRAME_META);
-	if (!first)
-		return AV_E_NO_MEMORY;
-	for (uint64_t i = 0; i < count; i++)
-		arch_page_zero(frame_ptr(first + (uint32_t)i));
-
-	uint64_t *leaf = frame_ptr(first);
-
-	for (uint64_t i = 0; i < size >> PAGE_SHIFT; i++)
-		arch_entry_write(&leaf[i], (memory.value + (i << PAGE_SHIFT)) | S2_PAGE | right);
-	arch_table_barrier();
-	*tables = (struct region_tables){memory, size, frame_pa(first), writable};
-	return 0;
-}
-
-static uint64_t window_of(const struct region_tables *tables)
-{
-	return (tables->size + REGION_2M_SIZE - 1) & ~(REGION_2M_SIZE - 1);
-}
-
-/* The 2 MiB windows, not only the bytes, must be apart. Records hold the root entries in use when
- * they were taken. */
-int vmem_attach_region(struct vmem *m, ipa_t start, const struct region_tables *tables)
-{
-	uint64_t window = window_of(tables);
-	uint32_t first, last;
-
-	if (start.value & (REGION_2M_SIZE - 1) ||
-	    !range_within(start.value, window, 0, 1UL << S2_IPA_BITS) ||
-	    range_overlaps(start.value, window, m->ram_base, m->ram_size))
-		return AV_E_INVALID;
-	for (uint32_t i = 0; i < m->attach_count; i++)
-		if (range_overlaps(start.value, window, m->attach[i].start,
-				   window_of(m->attach[i].tables)))
-			return AV_E_INVALID;
-	first = (uint32_t)s2_root_index(start.value);
-	last = (uint32_t)s2_root_index(start.value + window - 1);
-	if (m->boot && (first < m->root_first || last > m->root_last))
-		return AV_E_LIMIT;
-	if (m->attach_count == VMEM_ATTACH_MAX)
-		return AV_E_LIMIT;
-	m->attach[m->attach_count++] =
-		(struct vmem_attach){.start = start.value, .size = tables->size, .tables = tables};
-	if (m->root_first > first)
-		m->root_first = first;
-	if (m->root_last < last)
-		m->root_last = last;
 	return 0;
 }
 

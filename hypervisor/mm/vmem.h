@@ -21,7 +21,8 @@ struct vmem;
 
 #define VMEM_PART_MAX 32
 #define VMEM_PART_SIZE_MAX 3584
-#define VMEM_ATTACH_MAX 32
+#define VMEM_RUN_TIME_MAX 16 /* regions a VM may have got at run time */
+#define VMEM_ATTACH_MAX (32 + VMEM_RUN_TIME_MAX)
 
 /* A piece of VM state besides RAM. save and load may not fail and may not touch the VM's memory. */
 struct state_part {
@@ -49,12 +50,11 @@ struct vmem_config {
 	void *evicted_ctx;
 };
 
-/* The L3 tables of one shared region for one right, used by all members that have it. */
+/* The L3 tables of one shared region, used by all members that have the same rights. */
 struct region_tables {
 	pa_t memory;
 	uint64_t size;
 	pa_t tables; /* contiguous, one per 2 MiB */
-	bool writable;
 };
 
 struct vmem_attach {
@@ -110,6 +110,7 @@ struct vmem {
 
 	struct vmem_attach attach[VMEM_ATTACH_MAX];
 	uint32_t attach_count;
+	uint64_t window_start, window_end, window_next; /* where regions got at run time go */
 
 	uint32_t reap_first; /* queue of dead nodes */
 
@@ -156,12 +157,25 @@ int vmem_map_bundle(struct vmem *m, ipa_t start, pa_t memory, uint64_t pages);
 /* Boot only. The tables are charged to `budget`. 0, AV_E_INVALID, AV_E_NO_MEMORY. */
 int region_tables_init(struct region_tables *tables, struct frame_budget *budget, pa_t memory,
 		       uint64_t size, bool writable);
+/* The same in frames the caller has, region_tables_count(size) of them in a row: read-only at first. */
+void region_tables_fill(struct region_tables *tables, pa_t at, pa_t memory, uint64_t size);
+uint64_t region_tables_count(uint64_t size);
+/* These pages may be written; before anybody is attached. */
+void region_tables_allow(struct region_tables *tables, uint64_t offset, uint64_t size);
+/* The leaf of the page at this offset. */
+uint64_t region_tables_leaf(const struct region_tables *tables, uint64_t offset);
 /*
  * Window 2 MiB-aligned, clear of RAM and other windows; linked lazily, by faults. 0, AV_E_INVALID,
- * AV_E_LIMIT (too many; or after snapshot_seal_boot() in a GiB beyond those RAM and the regions of
- * boot lie in).
+ * AV_E_LIMIT (too many; or after snapshot_seal_boot() in a GiB beyond those RAM, the regions of
+ * boot and the reserved window lie in).
  */
 int vmem_attach_region(struct vmem *m, ipa_t start, const struct region_tables *tables);
+/* On return no PE reaches the region through this VM any more; the VM may run. False: it was not attached. */
+bool vmem_detach_region(struct vmem *m, ipa_t start);
+/* Before snapshot_seal_boot(), after the regions of boot: at least so much address space, for vmem_find_window(). */
+void vmem_reserve_window(struct vmem *m, uint64_t least);
+/* A free address for a region of this size, or 0. Not the one given up last while there are others. */
+uint64_t vmem_find_window(struct vmem *m, uint64_t size);
 
 /*
  * A stage-2 fault at an address, of data or of an instruction fetch. Pages are XN until their first

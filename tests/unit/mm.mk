@@ -15,3 +15,6 @@ UNIT_snapshot_SRC := tests/unit/test_snapshot.c $(MM_UNIT_SRC)
 
 UNITS += audit
 UNIT_audit_SRC := tests/unit/test_audit.c $(MM_UNIT_SRC)
+
+UNITS += attach
+UNIT_attach_SRC := tests/unit/test_attach.c $(MM_UNIT_SRC)

@@ -144,6 +144,7 @@ static void vm_new(struct rig *rig, uint32_t number, const struct rig_options *o
 			 0);
 	assert_int_equal(vmem_attach_region(&vm->m, ipa(RIG_REGION), vm->rw ? &rig->rw : &rig->ro),
 			 0);
+	vmem_reserve_window(&vm->m, 64 * REGION_2M_SIZE);
 	for (uint32_t i = 0; i < RIG_BUNDLE_PAGES; i++)
 		vm->now.tags[100 + i] = 0xb000000 + i;
 	rig_set_state(vm, number);
