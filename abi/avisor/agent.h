@@ -40,7 +40,7 @@
  *                                      tlbi_broadcast= pages_copied= pages_zeroed= nodes_copied= cache_syncs= evictions=
  *                                      console_bytes= console_dropped= input_dropped= unknown_hvc=
  * machine                              row: frames_total= frames_free= counter_hz= uptime_ns= cpus= vms= regions= debug= control_restarts=
- *                                      event_next= log_next=
+ *                                      event_next= log_next= shm_pages= shm_used=
  * pause|resume|stop vm=                ok state=
  * start|restart vm= [paused=1]         ok state= generation=
  * take vm= [name=] [request=HEX]       ok id= evicted=N paused_ns= ; with a request id that a snapshot carries: ok id= found=1
@@ -50,7 +50,8 @@
  *                                      vm_time_ns unique shared reclaimable pinned state base
  * delete vm= id=N|name=|undo=1         ok id=
  * set vm= id=N|name= [new_name=] [pinned=0|1]   ok id=
- * regions                              row per region: name ipa size pa members=NAME:ro,NAME:rw
+ * regions                              row per region, those got at run time included: name ipa size pa members=NAME:ro,NAME:rw
+ *                                      numbers=0,1 (of the members) number common output key serial intid
  * events since=N                       row per event: seq time_ns kind vm a b text ; ok next=N lost=N ; at most 64 rows
  * log since=N                          row: at=N data="..." (at most 1 KiB of log a row, 8 rows) ; ok next=N lost=N
  * drain vm=                            ok  (reaper of that VM run dry)

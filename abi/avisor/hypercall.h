@@ -211,6 +211,8 @@ struct av_machine_info {
 	uint64_t control_restarts;
 	uint64_t event_next;   /* sequence number the next event will get */
 	uint64_t log_next;     /* byte offset the next log byte will get */
+	uint64_t shm_pages;    /* for regions got at run time */
+	uint64_t shm_used;     /* of them, what regions and their tables have */
 };
 
 /*

@@ -28,6 +28,7 @@
 #define AV_VM_FLAG_CLOCK_FOLLOW 0x2  /* CNTVOFF is never written after start */
 #define AV_VM_FLAG_PAUSED 0x4	     /* starts paused */
 #define AV_VM_FLAG_REFUSE 0x8	     /* snapshots: when-full: refuse (default evict-oldest) */
+#define AV_VM_FLAG_NO_SHM 0x10	     /* gets no regions at run time */
 
 /* struct av_manifest_member.rights */
 #define AV_RIGHT_READ 0x1
@@ -52,7 +53,8 @@ struct av_manifest_region {
 	char name[32];
 	uint64_t ipa;	 /* 2 MiB-aligned, the same for all members, clear of every member's RAM and of devices */
 	uint64_t offset; /* page-aligned: its memory, initial contents included, is this part of the bundle */
-	uint64_t size;	 /* bytes, a multiple of 4 KiB, > 0 */
+	uint64_t size;	 /* bytes, a multiple of 4 KiB, > 0; one page more, zero, is the state table's */
+	uint64_t output_size; /* of each member's section, at the end of size: pages; 0: there are none */
 	uint32_t member_first;
 	uint32_t member_count;
 };
@@ -85,6 +87,7 @@ struct av_manifest {
 
 	/* the machine */
 	uint64_t ram_size; /* bytes from AV_RAM_PA, a multiple of 2 MiB */
+	uint64_t shm_size; /* bytes for regions that are got at run time: pages */
 	uint32_t cpu_count;
 	uint32_t flags; /* 0 */
 
@@ -97,9 +100,9 @@ struct av_manifest {
 
 _Static_assert(sizeof(struct av_manifest_segment) == 24, "layout");
 _Static_assert(sizeof(struct av_manifest_member) == 8, "layout");
-_Static_assert(sizeof(struct av_manifest_region) == 64, "layout");
+_Static_assert(sizeof(struct av_manifest_region) == 72, "layout");
 _Static_assert(sizeof(struct av_manifest_vm) == 112, "layout");
-_Static_assert(sizeof(struct av_manifest) == 96, "layout");
+_Static_assert(sizeof(struct av_manifest) == 104, "layout");
 
 /* FNV-1a, 64 bits. Detects damage, not malice. */
 static inline uint64_t av_checksum(const void *data, uint64_t size, uint64_t hash)

@@ -30,9 +30,10 @@ uint64_t budget_regions(const struct set *set)
 {
 	uint64_t frames = 0;
 
-	/* One set of tables for each right. */
+	/* One set of tables for each right, or for each member when each has a section of its own. */
 	for (size_t i = 0; i < set->region_count; i++)
-		frames += 2 * divide_up(set->regions[i].size, SIZE_2M);
+		frames += (set->regions[i].output_size ? set->regions[i].member_count : 2) *
+			  divide_up(set->regions[i].size + BUDGET_PAGE, SIZE_2M);
 	return frames;
 }
 
@@ -52,7 +53,10 @@ uint64_t budget_base(const struct set *set, size_t vm)
 
 	for (size_t i = 0; i < set->region_count; i++)
 		if (is_member(&set->regions[i], vm))
-			tables += 2 * (divide_up(set->regions[i].size, SIZE_1G) + 1);
+			tables += 2 * (divide_up(set->regions[i].size + BUDGET_PAGE, SIZE_1G) + 1);
+	/* What it gets at run time lies in a window of its own. */
+	if (set->shm_size && !set->vms[vm].no_shm)
+		tables += 2 * (divide_up(set->shm_size, SIZE_1G) + 1);
 	tables += divide_up(divide_up(ram, SIZE_2M) * DIRTY_RECORD, BUDGET_PAGE);
 	return ram / BUDGET_PAGE + tables + VM_STRUCTURES;
 }

@@ -280,7 +280,8 @@ static bool add_vm(struct builder *b, size_t index)
 
 	vm->flags = (from->clock_follow ? AV_VM_FLAG_CLOCK_FOLLOW : 0U) |
 		    (from->start_paused ? AV_VM_FLAG_PAUSED : 0U) |
-		    (from->snapshot_refuse ? AV_VM_FLAG_REFUSE : 0U);
+		    (from->snapshot_refuse ? AV_VM_FLAG_REFUSE : 0U) |
+		    (from->no_shm ? AV_VM_FLAG_NO_SHM : 0U);
 	vm->vcpu_count = from->vcpu_count;
 	for (unsigned i = 0; i < from->vcpu_count; i++)
 		if (from->vcpu_cpu[i] >= 0)
@@ -310,7 +311,9 @@ static bool add_region(struct builder *b, const struct set_region *from)
 		member->vm = from->members[i].vm + 1;
 		member->rights = AV_RIGHT_READ | (from->members[i].write ? AV_RIGHT_WRITE : 0U);
 	}
-	return reserve(b, region->size, &region->offset) &&
+	region->output_size = from->output_size;
+	return reserve(b, region->size + PAGE,
+		       &region->offset) && /* the state table's page behind it */
 	       write_at(b, from->init, from->init_size, region->offset);
 }
 
@@ -341,7 +344,8 @@ static bool finish(struct builder *b)
 	((struct av_manifest *)bytes)->checksum = av_checksum(bytes, size, AV_CHECKSUM_INIT);
 	wrong = manifest_check((const struct av_manifest *)bytes, AV_MANIFEST_SIZE_MAX, &view);
 	if (!wrong)
-		wrong = manifest_check_frames(&view, budget_available(b->set->memory, b->end, budget_regions(b->set)));
+		wrong = manifest_check_frames(
+			&view, budget_available(b->set->memory, b->end, budget_regions(b->set)));
 	if (wrong)
 		good = fail(b, "the bundle of this set would be refused: %s", wrong);
 	else
@@ -363,6 +367,7 @@ static bool build(struct builder *b, const char *control_image, uint64_t *region
 	b->head.abi_major = AV_ABI_MAJOR;
 	b->head.abi_minor = AV_ABI_MINOR;
 	b->head.ram_size = b->set->memory;
+	b->head.shm_size = b->set->shm_size;
 	b->head.cpu_count = b->set->cpu_count;
 	b->end = AV_MANIFEST_SIZE_MAX;
 	if (!add_control(b, control_image))

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <avisor/region.h>
 #include "bundle.h"
 #include "place.h"
 
@@ -196,8 +197,12 @@ static void write_devices(struct writer *w)
 /* The regions the VM is a member of, as plain nodes outside RAM. */
 static void write_regions(struct writer *w, const struct set *set, size_t vm)
 {
+	static const char compatible[] = "avisor,shared-memory\0avisor,shm";
+	static const char names[] = "contents\0state";
+
 	for (size_t i = 0; i < set->region_count; i++) {
 		const struct set_region *region = &set->regions[i];
+		uint64_t state = region->address + region->size;
 
 		for (size_t j = 0; j < region->member_count; j++) {
 			char name[48];
@@ -206,9 +211,22 @@ static void write_regions(struct writer *w, const struct set *set, size_t vm)
 				continue;
 			snprintf(name, sizeof(name), "avisor-shm@%" PRIx64, region->address);
 			begin(w, name);
-			put_string(w, "compatible", "avisor,shm");
-			put_reg(w, region->address, region->size);
+			put(w, "compatible", compatible, sizeof(compatible));
+			CELLS(w, "reg", (uint32_t)(region->address >> 32),
+			      (uint32_t)region->address, (uint32_t)(region->size >> 32),
+			      (uint32_t)region->size, (uint32_t)(state >> 32), (uint32_t)state, 0,
+			      AV_REGION_STATE_SIZE);
+			put(w, "reg-names", names, sizeof(names));
+			CELLS(w, "interrupts", GIC_SPI, AV_REGION_INTID((uint32_t)i) - 32,
+			      IRQ_LEVEL);
 			put_string(w, "label", region->name);
+			CELLS(w, "avisor,region", (uint32_t)i);
+			CELLS(w, "avisor,member", (uint32_t)j);
+			if (region->output_size) {
+				put_u64(w, "avisor,common-size",
+					region->size - region->member_count * region->output_size);
+				put_u64(w, "avisor,output-size", region->output_size);
+			}
 			put_string(w, "avisor,rights", region->members[j].write ? "rw" : "ro");
 			end(w);
 		}

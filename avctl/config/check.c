@@ -120,6 +120,9 @@ void *check_array(struct check *check, size_t count, size_t size)
 	return array;
 }
 
+#define SHM_DEFAULT_MOST (UINT64_C(16) << 20)
+#define SHM_MOST (UINT64_C(1) << 30)
+
 static bool is_cpu_model(const char *text)
 {
 	for (const char *c = text; *c; c++)
@@ -152,6 +155,13 @@ static void check_machine(struct check *check)
 			   "memory: the machine's memory is a multiple of 2MiB, at most 64GiB");
 		set->memory = 0;
 	}
+	set->shm_size = set->memory / 64 < SHM_DEFAULT_MOST ? set->memory / 64 : SHM_DEFAULT_MOST;
+	if (raw->shm && check_size(check, node, "shm", raw->shm, &set->shm_size) &&
+	    set->shm_size > SHM_MOST) {
+		errors_add(check->errors, tree_mark(node, "shm"), "shm: at most 1GiB");
+		set->shm_size = 0;
+	}
+	set->shm_size = (set->shm_size + BUDGET_PAGE - 1) / BUDGET_PAGE * BUDGET_PAGE;
 	if (raw->cpu && !is_cpu_model(raw->cpu)) {
 		errors_add(check->errors, tree_mark(node, "cpu"), "cpu: \"%s\" is not a CPU model",
 			   raw->cpu);
@@ -186,6 +196,7 @@ static void check_memory(struct check *check)
 	if (!set->memory)
 		return;
 	available = budget_available(set->memory, check->bundle_size, 0);
+	needed += set->shm_size / BUDGET_PAGE;
 	for (size_t i = 0; i < set->vm_count; i++) {
 		if (!set->vms[i].ram_size)
 			continue;

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <avisor/hypercall.h>
 #include "check.h"
 #include "value.h"
 
@@ -14,6 +15,12 @@ static const char *const rights[] = {"ro", "rw", NULL};
 static uint64_t window_up(uint64_t value)
 {
 	return (value + CHECK_2M - 1) & ~(CHECK_2M - 1);
+}
+
+/* The address space it takes: contents, the page of the state table, to the end of the 2 MiB. */
+static uint64_t window_of(const struct set_region *region)
+{
+	return region->size ? window_up(region->size + 4096) : 0;
 }
 
 static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
@@ -96,6 +103,8 @@ static void check_members(struct check *check, struct set_region *region, const 
 	region->members = check_array(check, members->count, sizeof(*region->members));
 	if (!region->members)
 		return;
+	if (members->count > AV_REGION_MEMBERS)
+		errors_add(check->errors, members->mark, "members: at most %d", AV_REGION_MEMBERS);
 	if (!members->count) {
 		errors_add(check->errors, members->mark, "members: the region has none");
 		errors_hint(check->errors, "for example: members: {vm1: ro, vm2: rw}");
@@ -141,7 +150,29 @@ static void check_region_size(struct check *check, struct set_region *region,
 		return;
 	}
 	region->size = (size + 4095) & ~UINT64_C(4095);
-	check->bundle_size += region->size;
+}
+
+/* The sections follow what all share; each member has one, also who may only read. */
+static void check_output(struct check *check, struct set_region *region, const struct node *node,
+			 const char *text)
+{
+	uint64_t size = 0;
+
+	if (check_size(check, node, "output", text, &size) && region->size) {
+		uint64_t section = (size + 4095) & ~UINT64_C(4095);
+
+		if (!size || size > CHECK_REGION_MOST ||
+		    region->size + region->member_count * section > CHECK_REGION_MOST) {
+			errors_add(check->errors, tree_mark(node, "output"),
+				   "output: a section has 1 byte or more, and the region at most "
+				   "1GiB");
+			return;
+		}
+		region->output_size = section;
+		region->size += region->member_count * section;
+	}
+	if (region->size)
+		check->bundle_size += region->size + 4096;
 }
 
 /* RAM of its members that reaches into the region. */
@@ -151,7 +182,7 @@ static void check_against_ram(struct check *check, const struct set_region *regi
 	for (size_t i = 0; i < region->member_count; i++) {
 		const struct set_vm *vm = &check->set->vms[region->members[i].vm];
 
-		if (!overlap(region->address, window_up(region->size), vm->ram_base, vm->ram_size))
+		if (!overlap(region->address, window_of(region), vm->ram_base, vm->ram_size))
 			continue;
 		errors_add(check->errors, tree_mark(node, "address"),
 			   "region \"%s\" 0x%" PRIx64 "-0x%" PRIx64
@@ -187,7 +218,7 @@ static void check_address(struct check *check, struct set_region *region, const 
 			    CHECK_SHM_FIRST);
 		return;
 	}
-	if (address > CHECK_IPA_LIMIT - window_up(CHECK_REGION_MOST)) {
+	if (address > CHECK_IPA_LIMIT - window_up(CHECK_REGION_MOST + 4096)) {
 		errors_add(check->errors, tree_mark(node, "address"),
 			   "address: 0x%" PRIx64 " is beyond what a VM can reach", address);
 		return;
@@ -204,8 +235,7 @@ static void check_overlaps(struct check *check, size_t index, const struct node 
 		const struct set_region *other = &check->set->regions[i];
 
 		if (!region->address || !other->address || !share_a_vm(region, other) ||
-		    !overlap(region->address, window_up(region->size), other->address,
-			     window_up(other->size)))
+		    !overlap(region->address, window_of(region), other->address, window_of(other)))
 			continue;
 		errors_add(check->errors, tree_mark(node, "address"),
 			   "region \"%s\" 0x%" PRIx64 "-0x%" PRIx64
@@ -218,7 +248,7 @@ static void check_overlaps(struct check *check, size_t index, const struct node 
 		errors_hint(check->errors,
 			    "address: 0x%" PRIx64
 			    " is free of it, or leave it out: avctl finds one",
-			    window_up(other->address + other->size));
+			    other->address + window_of(other));
 	}
 }
 
@@ -240,14 +270,14 @@ static void find_address(struct check *check, struct set_region *region, const s
 		for (size_t i = 0; i < set->region_count; i++) {
 			const struct set_region *other = &set->regions[i];
 
-			if (!other->address || !overlap(address, window_up(region->size),
-							other->address, window_up(other->size)))
+			if (!other->address ||
+			    !overlap(address, window_of(region), other->address, window_of(other)))
 				continue;
-			address = window_up(other->address + other->size);
+			address = other->address + window_of(other);
 			moved = true;
 		}
 	}
-	if (address + window_up(region->size) > CHECK_IPA_LIMIT) {
+	if (address + window_of(region) > CHECK_IPA_LIMIT) {
 		errors_add(check->errors, node->mark,
 			   "there is no free address for the region above its members' RAM");
 		return;
@@ -279,6 +309,7 @@ static void check_region(struct check *check, size_t index)
 	check_region_size(check, region, node, raw->size);
 	check_members(check, region, node, raw);
 	check_init(check, region, node, raw);
+	check_output(check, region, node, raw->output);
 	check_fields(check, region, tree_get(node, "fields"));
 	check_address(check, region, node, raw->address);
 	check_overlaps(check, index, node);

@@ -333,7 +333,7 @@ static void check_vm(struct check *check, size_t index)
 	const struct node *node = tree_item(tree_get(check->root, "vms"), index);
 	const struct raw_vm *raw = &check->raw->set->vms[index];
 	struct set_vm *vm = &check->set->vms[index];
-	bool dtb = true;
+	bool dtb = true, shm;
 
 	vm->mark = node ? node->mark : check->root->mark;
 	check_vm_name(check, index, node, raw->name);
@@ -345,6 +345,8 @@ static void check_vm(struct check *check, size_t index)
 	check_snapshots(check, vm, node, raw->snapshots);
 	vm->clock_follow = check_choice(check, node, "clock", raw->clock, clocks) == 1;
 	vm->start_paused = check_choice(check, node, "start", raw->start, starts) == 1;
+	if (check_bool(check, node, "shm", raw->shm, &shm))
+		vm->no_shm = !shm;
 	if (check_duration(check, node, "slice", raw->slice, &vm->slice_ns) &&
 	    (vm->slice_ns < SLICE_LEAST || vm->slice_ns > SLICE_MOST))
 		errors_add(check->errors, tree_mark(node, "slice"),

@@ -8,7 +8,7 @@
 #include "tree.h"
 
 struct raw_machine {
-	char *cpus, *memory, *cpu;
+	char *cpus, *memory, *cpu, *shm;
 };
 
 struct raw_snapshots {
@@ -17,12 +17,12 @@ struct raw_snapshots {
 
 struct raw_vm {
 	char *name, *image, *format, *initrd, *bootargs, *memory, *cpus, *load, *entry,
-		*dtb_address, *dtb, *clock, *start, *slice;
+		*dtb_address, *dtb, *clock, *start, *slice, *shm;
 	struct raw_snapshots *snapshots;
 };
 
 struct raw_region {
-	char *name, *address, *size, *init;
+	char *name, *address, *size, *output, *init;
 	char **members; /* rights, by index into raw.member_names */
 };
 

@@ -38,6 +38,9 @@ static const struct schema_key machine_keys[] = {
 	     "RAM of the machine: all VMs, snapshots, regions and the hypervisor live in it."),
 	TEXT(struct raw_machine, cpu, "cpu", SCHEMA_TEXT, false,
 	     "QEMU's CPU model (default cortex-a57)."),
+	TEXT(struct raw_machine, shm, "shm", SCHEMA_SIZE, false,
+	     "Memory for regions that VMs get at run time (default: 1/64 of memory, at most "
+	     "16MiB)."),
 };
 static const struct schema_map machine_map = MAP(machine_keys, struct raw_machine, "machine");
 
@@ -79,6 +82,8 @@ static const struct schema_key vm_keys[] = {
 	CHOICE(struct raw_vm, start, "start", starts, "State after `avctl up` (default running)."),
 	TEXT(struct raw_vm, slice, "slice", SCHEMA_DURATION, false,
 	     "Time slice when VMs share a CPU, such as 5ms."),
+	TEXT(struct raw_vm, shm, "shm", SCHEMA_BOOL, false,
+	     "false: the VM gets no regions at run time (default true)."),
 	{.key = "snapshots",
 	 .kind = SCHEMA_MAPPING,
 	 .offset = offsetof(struct raw_vm, snapshots),
@@ -124,6 +129,8 @@ static const struct schema_key region_keys[] = {
 	TEXT(struct raw_region, address, "address", SCHEMA_SIZE, false,
 	     "Where its members see it, a multiple of 2MiB (default: free, from 0x70000000)."),
 	TEXT(struct raw_region, size, "size", SCHEMA_SIZE, true, "Bytes, rounded up to 4KiB."),
+	TEXT(struct raw_region, output, "output", SCHEMA_SIZE, false,
+	     "Bytes of each member's own section, rounded up to 4KiB (default 0: none)."),
 	TEXT(struct raw_region, init, "init", SCHEMA_TEXT, false, "Its first bytes at boot."),
 	{.key = "members",
 	 .kind = SCHEMA_RIGHTS,

@@ -31,6 +31,7 @@ struct set_vm {
 	int vcpu_cpu[AV_VCPU_MAX]; /* physical CPU, -1: balanced at boot */
 	bool clock_follow;
 	bool start_paused;
+	bool no_shm; /* shm: false */
 	unsigned snapshot_keep;   /* 0: no limit but memory */
 	uint64_t snapshot_memory; /* bytes */
 	bool snapshot_refuse;     /* when-full: refuse */
@@ -84,7 +85,9 @@ struct set_member {
 
 struct set_region {
 	char *name;
-	uint64_t address, size;
+	uint64_t address;
+	uint64_t size;        /* sections included, the state table not */
+	uint64_t output_size; /* of each member's section, 0: there are none */
 	void *init; /* initial bytes, or NULL */
 	size_t init_size;
 	struct set_member *members;
@@ -101,6 +104,7 @@ struct set {
 	unsigned cpu_count; /* machine.cpus */
 	char *cpu_model;    /* machine.cpu, default "cortex-a57" */
 	uint64_t memory;    /* machine.memory, bytes */
+	uint64_t shm_size;  /* machine.shm, bytes */
 	struct set_vm *vms; /* without the control VM */
 	size_t vm_count;
 	struct set_region *regions;

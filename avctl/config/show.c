@@ -29,16 +29,17 @@ static json_t *vm_json(const struct set_vm *vm)
 	for (unsigned i = 0; cpu && i < vm->vcpu_count; i++)
 		json_array_append_new(cpu, vm->vcpu_cpu[i] < 0 ? json_null()
 							       : json_integer(vm->vcpu_cpu[i]));
-	json = json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:o, s:o, s:i, s:o, s:s, s:s, s:b, s:o, "
+	json = json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:o, s:o, s:i, s:o, s:s, s:s, s:b, s:b, "
+			 "s:o, "
 			 "s:{s:i, s:o, s:s}}",
 			 "name", vm->name, "image", vm->image, "format", kinds[vm->image_kind],
 			 "initrd", vm->initrd, "bootargs", vm->bootargs, "ram_base",
 			 json_hex(vm->ram_base), "memory", json_size(vm->ram_size), "cpus",
 			 vm->vcpu_count, "cpu", cpu, "clock",
 			 vm->clock_follow ? "follow" : "continue", "start",
-			 vm->start_paused ? "paused" : "running", "dtb", !vm->no_dtb, "slice_ns",
-			 json_size(vm->slice_ns), "snapshots", "keep", vm->snapshot_keep, "memory",
-			 json_size(vm->snapshot_memory), "when_full",
+			 vm->start_paused ? "paused" : "running", "dtb", !vm->no_dtb, "shm",
+			 !vm->no_shm, "slice_ns", json_size(vm->slice_ns), "snapshots", "keep",
+			 vm->snapshot_keep, "memory", json_size(vm->snapshot_memory), "when_full",
 			 vm->snapshot_refuse ? "refuse" : "evict-oldest");
 	if (json && vm->has_load)
 		json_object_set_new(json, "load", json_hex(vm->load));
@@ -82,6 +83,11 @@ static json_t *field_json(const struct set_field *field)
 	return json;
 }
 
+static uint64_t common_size(const struct set_region *region)
+{
+	return region->size - region->member_count * region->output_size;
+}
+
 static json_t *region_json(const struct set *set, const struct set_region *region)
 {
 	json_t *members = json_object(), *fields = json_array(), *json;
@@ -94,6 +100,10 @@ static json_t *region_json(const struct set *set, const struct set_region *regio
 	json = json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", region->name, "address",
 			 json_hex(region->address), "size", json_size(region->size), "members",
 			 members, "fields", fields);
+	if (json && region->output_size) {
+		json_object_set_new(json, "size", json_size(common_size(region)));
+		json_object_set_new(json, "output", json_size(region->output_size));
+	}
 	if (json && region->init)
 		json_object_set_new(json, "init", json_stringn(region->init, region->init_size));
 	return json;
@@ -107,10 +117,11 @@ json_t *config_show_json(const struct set *set)
 		json_array_append_new(vms, vm_json(&set->vms[i]));
 	for (size_t i = 0; i < set->region_count; i++)
 		json_array_append_new(regions, region_json(set, &set->regions[i]));
-	return json_pack("{s:s, s:i, s:s, s:s, s:{s:i, s:o, s:s}, s:o, s:o}", "schema", "avctl/1",
-			 "version", 1, "name", set->name, "path", set->path, "machine", "cpus",
-			 set->cpu_count, "memory", json_size(set->memory), "cpu", set->cpu_model,
-			 "vms", vms, "shm", regions);
+	return json_pack("{s:s, s:i, s:s, s:s, s:{s:i, s:o, s:o, s:s}, s:o, s:o}", "schema",
+			 "avctl/1", "version", 1, "name", set->name, "path", set->path, "machine",
+			 "cpus", set->cpu_count, "memory", json_size(set->memory), "shm",
+			 json_size(set->shm_size), "cpu", set->cpu_model, "vms", vms, "shm",
+			 regions);
 }
 
 json_t *config_errors_json(const struct set_errors *errors)
@@ -184,6 +195,8 @@ static void print_vm(FILE *stream, const struct set_vm *vm)
 		fputs("    dtb: false\n", stream);
 	fprintf(stream, "    clock: %s\n    start: %s\n", vm->clock_follow ? "follow" : "continue",
 		vm->start_paused ? "paused" : "running");
+	if (vm->no_shm)
+		fputs("    shm: false\n", stream);
 	if (vm->slice_ns)
 		fprintf(stream, "    slice: %" PRIu64 "ns\n", vm->slice_ns);
 	fprintf(stream, "    snapshots: {keep: %u, memory: %s, when-full: %s}\n", vm->snapshot_keep,
@@ -220,7 +233,9 @@ static void print_region(FILE *stream, const struct set *set, const struct set_r
 	char size[VALUE_SIZE_TEXT];
 
 	fprintf(stream, "  - name: %s\n    address: 0x%" PRIx64 "\n    size: %s\n", region->name,
-		region->address, value_size_text(region->size, size));
+		region->address, value_size_text(common_size(region), size));
+	if (region->output_size)
+		fprintf(stream, "    output: %s\n", value_size_text(region->output_size, size));
 	print_text(stream, "init", region->init);
 	fputs("    members: {", stream);
 	for (size_t i = 0; i < region->member_count; i++)
@@ -237,8 +252,9 @@ void config_show_yaml(const struct set *set, FILE *stream)
 {
 	char size[VALUE_SIZE_TEXT];
 
-	fprintf(stream, "version: 1\nname: %s\nmachine: {cpus: %u, memory: %s, cpu: ", set->name,
+	fprintf(stream, "version: 1\nname: %s\nmachine: {cpus: %u, memory: %s", set->name,
 		set->cpu_count, value_size_text(set->memory, size));
+	fprintf(stream, ", shm: %s, cpu: ", value_size_text(set->shm_size, size));
 	print_quoted(stream, set->cpu_model);
 	fputs("}\nvms:\n", stream);
 	for (size_t i = 0; i < set->vm_count; i++)

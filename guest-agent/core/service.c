@@ -57,6 +57,9 @@ static const struct {
 	{AV_E_PINNED, "PINNED", "the snapshot is pinned"},
 	{AV_E_LIMIT, "LIMIT", "a limit is reached"},
 	{AV_E_INTEGRITY, "INTEGRITY", "the audit found a wrong count"},
+	{AV_E_MISMATCH, "MISMATCH", "the region of that key has another size"},
+	{AV_E_NOT_ATTACHED, "NOT_ATTACHED", "the VM is not a member of that region"},
+	{AV_E_EXHAUSTED, "EXHAUSTED", "the memory for regions at run time is used up"},
 };
 
 struct service_result service_call(struct service *service, uint32_t number, uint64_t x1,

@@ -33,6 +33,23 @@ static size_t list_members(struct service *service, const struct av_region_info 
 	return length;
 }
 
+/* The member numbers, in the order of the names: 0,1,5 */
+static size_t list_numbers(const struct av_region_info *region, char *text)
+{
+	size_t length = 0;
+
+	for (size_t i = 0; i < region->member_count && i < AV_REGION_MEMBERS; i++) {
+		unsigned int number = region->numbers[i] % 100;
+
+		if (length > 0)
+			text[length++] = ',';
+		if (number >= 10)
+			text[length++] = (char)('0' + number / 10);
+		text[length++] = (char)('0' + number % 10);
+	}
+	return length;
+}
+
 int64_t service_regions(struct service *service)
 {
 	const struct av_region_info *region = service->buffer;
@@ -40,14 +57,14 @@ int64_t service_regions(struct service *service)
 
 	/* Before the region's facts come into the same buffer. */
 	service_learn(service);
-	for (uint64_t i = 0; i < AV_REGION_MAX; i++) {
+	for (uint64_t i = 0; i < AV_REGION_NUMBERS; i++) {
 		struct line_out *out;
 		int64_t status = service_call(service, AV_HVC_REGION_INFO, i, service->buffer_ipa,
 					      sizeof(*region), 0, 0)
 					 .status;
 
 		if (status == AV_E_NOT_FOUND)
-			break;
+			continue;
 		if (status != AV_OK)
 			return status;
 		out = service_begin(service, "row");
@@ -57,6 +74,13 @@ int64_t service_regions(struct service *service)
 		line_add_hex(out, "pa", region->pa);
 		line_add_bytes(out, "members", members,
 			       list_members(service, region, members, sizeof(members)));
+		line_add_bytes(out, "numbers", members, list_numbers(region, members));
+		line_add_number(out, "number", region->index);
+		line_add_number(out, "common", region->common_size);
+		line_add_number(out, "output", region->output_size);
+		line_add_hex(out, "key", region->key);
+		line_add_number(out, "serial", region->serial);
+		line_add_number(out, "intid", region->intid);
 		service_send(service);
 	}
 	return service_ok(service);
@@ -78,6 +102,9 @@ static void send_event(struct service *service, const struct av_event *event)
 		[AV_EVENT_CONTROL_RESTART] = "control-restart",
 		[AV_EVENT_INPUT_DROPPED] = "input-dropped",
 		[AV_EVENT_PRUNE] = "prune",
+		[AV_EVENT_ATTACH] = "attach",
+		[AV_EVENT_DETACH] = "detach",
+		[AV_EVENT_REGION_LOST] = "region-lost",
 	};
 	const char *kind = NULL, *vm = service_vm_name(service, event->vm);
 	struct line_out *out = service_begin(service, "row");

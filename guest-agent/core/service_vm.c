@@ -158,6 +158,8 @@ int64_t service_machine(struct service *service)
 	line_add_number(out, "control_restarts", machine->control_restarts);
 	line_add_number(out, "event_next", machine->event_next);
 	line_add_number(out, "log_next", machine->log_next);
+	line_add_number(out, "shm_pages", machine->shm_pages);
+	line_add_number(out, "shm_used", machine->shm_used);
 	service_send(service);
 	return service_ok(service);
 }

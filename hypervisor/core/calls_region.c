@@ -1,39 +1,80 @@
 /* SPDX-License-Identifier: MIT */
 /* calls_region.c - the region and doorbell calls of hypercalls.def. */
+#include "core/doorbell.h"
+#include "core/guest_copy.h"
 #include "core/hypercall.h"
+#include "core/sched.h"
+
+int call_REGION_INFO(struct call *call)
+{
+	struct av_region_info info;
+	uint64_t room = call->in.args[2];
+	int error = region_describe(call->caller, call->in.args[0], &info);
+	bool done;
+
+	if (error)
+		return error;
+	spin_lock(&call->caller->lock);
+	done = guest_write(call->caller, call->in.args[1], &info,
+			   sizeof(info) < room ? sizeof(info) : room);
+	spin_unlock(&call->caller->lock);
+	call->results[0] = sizeof(info);
+	return done ? AV_OK : AV_E_BAD_ADDRESS;
+}
+
+/* The instruction is executed again. */
+static int again(struct call *call)
+{
+	call->vcpu->pc -= 4;
+	return CALL_NO_RETURN;
+}
 
 int call_REGION_GET(struct call *call)
 {
-	(void)call;
-	return AV_E_NOT_SUPPORTED;
+	struct region_place place;
+	int status = region_get(call->caller, call->in.args[0], call->in.args[1], call->in.args[2],
+				&place);
+
+	if (status == REGION_AGAIN)
+		return again(call);
+	if (!status) {
+		call->results[0] = place.address;
+		call->results[1] = place.region;
+		call->results[2] = place.member;
+	}
+	return status;
 }
 
 int call_REGION_DETACH(struct call *call)
 {
-	(void)call;
-	return AV_E_NOT_SUPPORTED;
+	return region_detach(call->caller, call->in.args[0]);
 }
 
 int call_DOORBELL_RING(struct call *call)
 {
-	(void)call;
-	return AV_E_NOT_SUPPORTED;
+	return doorbell_ring_call(call->caller, call->in.args[0], call->in.args[1],
+				  call->in.args[2], &call->results[0]);
 }
 
 int call_DOORBELL_STATUS(struct call *call)
 {
-	(void)call;
-	return AV_E_NOT_SUPPORTED;
+	return doorbell_status(call->caller, call->in.args[0], call->in.args[1], &call->results[0]);
 }
 
 int call_DOORBELL_MASK(struct call *call)
 {
-	(void)call;
-	return AV_E_NOT_SUPPORTED;
+	return doorbell_mask(call->vcpu, call->in.args[0], call->in.args[1], call->in.args[2],
+			     &call->results[0]);
 }
 
 int call_DOORBELL_WAIT(struct call *call)
 {
-	(void)call;
-	return AV_E_NOT_SUPPORTED;
+	int status = doorbell_wait(call->vcpu, call->in.args[0], call->in.args[1], call->in.args[2],
+				   &call->results[0]);
+
+	if (status != REGION_AGAIN)
+		return status;
+	call->vcpu->waiting = VCPU_WAITS_BELL;
+	sched_yield();
+	return again(call);
 }

@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/hypercall.h"
 #include "core/operation.h"
+#include "core/region.h"
 #include "core/string.h"
 #include "core/time.h"
 #include "mm/frame.h"
@@ -213,6 +214,8 @@ int call_AUDIT(struct call *call)
 	error = vmem_audit(&vm->mem, &why);
 	call->results[0] = vm->mem.budget.used;
 	spin_unlock(&vm->lock);
+	if (!error)
+		error = region_audit(&why);
 	call_operation_end();
 	if (error)
 		log_line("%s: audit: %s", vm->name, why);

@@ -36,7 +36,7 @@ int call_VERSION(struct call *call)
 
 int call_FEATURES(struct call *call)
 {
-	call->results[0] = AV_FEATURE_SNAPSHOT | AV_FEATURE_REGION | (AV_DEBUG ? AV_FEATURE_DEBUG : 0);
+	call->results[0] = AV_FEATURE_SNAPSHOT | AV_FEATURE_REGION | AV_FEATURE_DOORBELL | (AV_DEBUG ? AV_FEATURE_DEBUG : 0);
 	return AV_OK;
 }
 
@@ -119,13 +119,13 @@ int call_MACHINE_INFO(struct call *call)
 		.uptime_ns = time_ns(),
 		.cpu_count = cpu_count,
 		.vm_count = vm_count,
-		.region_count = region_count,
 		.debug_build = AV_DEBUG,
 		.control_restarts = watchdog_restarts,
 		.event_next = event_next(),
 		.log_next = log_next(),
 	};
 
+	region_counts(&info);
 	return give(call, call->in.args[0], call->in.args[1], &info, sizeof(info));
 }
 
@@ -231,16 +231,6 @@ int call_VM_YIELD(struct call *call)
 	(void)call;
 	sched_yield();
 	return AV_OK;
-}
-
-/* --- regions */
-
-int call_REGION_INFO(struct call *call)
-{
-	struct av_region_info info;
-	int error = region_describe(call->caller, call->in.args[0], &info);
-
-	return error ? error : give(call, call->in.args[1], call->in.args[2], &info, sizeof(info));
 }
 
 /* --- events, log, print */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* devices.c - a VM's devices on their lines, addresses and host ports. Never blocks on the host: a full port keeps or drops. */
 #include "core/devices.h"
+#include "core/doorbell.h"
 #include "core/event.h"
 #include "core/guest_copy.h"
 #include "core/sched.h"
@@ -12,6 +13,7 @@
 
 #define OUTPUT_CAP_PER_SECOND (1024 * 1024)
 #define INPUT_CHUNK 256
+#define GICD_IROUTER 0x6000
 
 /* --- lines */
 
@@ -169,6 +171,8 @@ void devices_serve(struct vcpu *vcpu)
 	uint32_t requests = __atomic_exchange_n(&vm->requests, 0, __ATOMIC_ACQUIRE);
 
 	spin_lock(&vm->lock);
+	if (requests & REQUEST_BELLS)
+		doorbell_lines(vm);
 	if (requests & REQUEST_RESTORED)
 		vconsole_after_restore(&vm->console);
 	if (requests & (REQUEST_INPUT | REQUEST_RESTORED)) {
@@ -201,6 +205,11 @@ static bool gic_access(struct vcpu *vcpu, enum vgic_frame frame, uint64_t offset
 	if (write && vgic_take_hw_release(&vm->gic, vcpu->index))
 		gicv3_ppi_set_active(PLAT_PPI_VIRT_TIMER, false);
 	return there;
+}
+
+void devices_route(struct vcpu *vcpu, unsigned intid, uint64_t target)
+{
+	gic_access(vcpu, VGIC_DIST, GICD_IROUTER + 8 * intid, 8, true, &target);
 }
 
 bool devices_mmio(struct vcpu *vcpu, uint64_t address, unsigned size, bool write, uint64_t *value)

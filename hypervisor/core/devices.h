@@ -6,6 +6,9 @@
 #pragma once
 #include "core/vm.h"
 
+/* As if the guest of vcpu had written GICD_IROUTER of this SPI. vcpu loaded here, VM's lock held. */
+void devices_route(struct vcpu *vcpu, unsigned intid, uint64_t target);
+
 void devices_init(struct vm *vm);
 
 /* REQUEST_* of a vCPU that is loaded here. */

@@ -10,8 +10,9 @@
 #define IPA_LIMIT (UINT64_C(1) << 36) /* = 1 << S2_IPA_BITS */
 #define DEVICES_END UINT64_C(0x40000000)
 #define SLICE_MOST UINT64_C(10000000000)
-#define VM_FLAGS \
-	(AV_VM_FLAG_CONTROL | AV_VM_FLAG_CLOCK_FOLLOW | AV_VM_FLAG_PAUSED | AV_VM_FLAG_REFUSE)
+#define VM_FLAGS                                                                                \
+	(AV_VM_FLAG_CONTROL | AV_VM_FLAG_CLOCK_FOLLOW | AV_VM_FLAG_PAUSED | AV_VM_FLAG_REFUSE | \
+	 AV_VM_FLAG_NO_SHM)
 
 /* Put "table[index].field" together in view->wrong. */
 static const char *wrong_at(struct manifest_view *view, const char *table, uint32_t index,
@@ -87,7 +88,7 @@ static const char *check_head(const struct av_manifest *head, uint64_t max_size)
 		return "magic";
 	if (head->abi_major != AV_ABI_MAJOR)
 		return "abi_major";
-	if (head->abi_minor > AV_ABI_MINOR)
+	if (head->abi_minor != AV_ABI_MINOR)
 		return "abi_minor";
 	if (head->vm_count < 1 || head->vm_count > AV_VM_MAX)
 		return "vm_count";
@@ -132,6 +133,8 @@ static const char *check_machine(const struct av_manifest *head)
 		return "bundle_size";
 	if (head->cpu_count < 1 || head->cpu_count > AV_CPU_MAX)
 		return "cpu_count";
+	if (!is_aligned(head->shm_size, PAGE_SIZE) || head->shm_size > head->ram_size)
+		return "shm_size";
 	if (head->flags)
 		return "flags";
 	return NULL;
@@ -238,6 +241,18 @@ static const char *check_vms(struct manifest_view *view)
 	return segments == view->head->segment_count ? NULL : "segment_count";
 }
 
+/* What the members map: contents and state table. The size is checked. */
+static uint64_t mapped_size(const struct av_manifest_region *region)
+{
+	return region->size + PAGE_SIZE;
+}
+
+/* Its windows in a member's address space. */
+static uint64_t window_size(const struct av_manifest_region *region)
+{
+	return round_up(mapped_size(region), REGION_2M_SIZE);
+}
+
 static const char *check_member(const struct manifest_view *view,
 				const struct av_manifest_region *region, uint32_t index)
 {
@@ -250,8 +265,8 @@ static const char *check_member(const struct manifest_view *view,
 			return "vm";
 	if (member->rights != AV_RIGHT_READ && member->rights != (AV_RIGHT_READ | AV_RIGHT_WRITE))
 		return "rights";
-	if (range_overlaps(region->ipa, round_up(region->size, REGION_2M_SIZE),
-			   view->vms[member->vm].ram_base, view->vms[member->vm].ram_size))
+	if (range_overlaps(region->ipa, window_size(region), view->vms[member->vm].ram_base,
+			   view->vms[member->vm].ram_size))
 		return "vm";
 	return NULL;
 }
@@ -260,14 +275,14 @@ static const char *check_region_memory(const struct manifest_view *view, uint32_
 {
 	const struct av_manifest_region *region = &view->regions[index];
 
-	if (!is_in_bundle(view->head, region->offset, region->size))
+	if (!is_in_bundle(view->head, region->offset, mapped_size(region)))
 		return "offset";
 	for (uint32_t i = 0; i < index; i++)
-		if (range_overlaps(region->offset, region->size, view->regions[i].offset,
-				   view->regions[i].size))
+		if (range_overlaps(region->offset, mapped_size(region), view->regions[i].offset,
+				   mapped_size(&view->regions[i])))
 			return "offset";
 	for (uint32_t i = 0; i < view->head->segment_count; i++)
-		if (range_overlaps(region->offset, region->size, view->segments[i].offset,
+		if (range_overlaps(region->offset, mapped_size(region), view->segments[i].offset,
 				   round_up(view->segments[i].size, PAGE_SIZE)))
 			return "offset";
 	return NULL;
@@ -285,12 +300,16 @@ static const char *check_region(const struct manifest_view *view, uint32_t index
 	if (!is_aligned(region->size, PAGE_SIZE) || !region->size || region->size > IPA_LIMIT)
 		return "size";
 	if (!is_aligned(region->ipa, REGION_2M_SIZE) || region->ipa < DEVICES_END ||
-	    !range_within(region->ipa, round_up(region->size, REGION_2M_SIZE), 0, IPA_LIMIT))
+	    !range_within(region->ipa, window_size(region), 0, IPA_LIMIT))
 		return "ipa";
 	if (region->member_first != members)
 		return "member_first";
-	if (!region->member_count || region->member_count > view->head->member_count - members)
+	if (!region->member_count || region->member_count > view->head->member_count - members ||
+	    region->member_count > AV_REGION_MEMBERS)
 		return "member_count";
+	if (!is_aligned(region->output_size, PAGE_SIZE) ||
+	    region->output_size > region->size / region->member_count)
+		return "output_size";
 	return check_region_memory(view, index);
 }
 
@@ -326,9 +345,8 @@ static const char *check_regions(struct manifest_view *view)
 		}
 		for (uint32_t j = 0; j < i; j++)
 			if (share_a_vm(view, region, &view->regions[j]) &&
-			    range_overlaps(region->ipa, round_up(region->size, REGION_2M_SIZE),
-					   view->regions[j].ipa,
-					   round_up(view->regions[j].size, REGION_2M_SIZE)))
+			    range_overlaps(region->ipa, window_size(region), view->regions[j].ipa,
+					   window_size(&view->regions[j])))
 				return wrong_at(view, "region", i, "ipa");
 		members += region->member_count;
 	}
@@ -358,6 +376,9 @@ const char *manifest_check(const struct av_manifest *manifest, uint64_t max_size
 
 const char *manifest_check_frames(struct manifest_view *view, uint64_t frames)
 {
+	if (view->head->shm_size / PAGE_SIZE > frames)
+		return "shm_size";
+	frames -= view->head->shm_size / PAGE_SIZE;
 	for (uint32_t i = 0; i < view->head->vm_count; i++) {
 		if (view->vms[i].frame_budget > frames)
 			return wrong_at(view, "vm", i, "frame_budget");

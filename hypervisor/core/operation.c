@@ -5,6 +5,7 @@
 #include "core/devices.h"
 #include "core/event.h"
 #include "core/log.h"
+#include "core/region.h"
 #include "core/sched.h"
 #include "core/string.h"
 #include "core/time.h"
@@ -75,6 +76,7 @@ static void restored(struct vm *vm, uint32_t state)
 		}
 	}
 	vm_set_state(vm, state);
+	region_restored(vm);
 	devices_drop_input(vm);
 	__atomic_or_fetch(&vm->requests, REQUEST_RESTORED, __ATOMIC_RELEASE);
 }
@@ -164,6 +166,8 @@ static int change_state(struct vm *vm, uint32_t allowed, uint32_t state)
 	vm_hold(vm);
 	if (1u << vm->state & allowed) {
 		vm_set_state(vm, state);
+		if (state == AV_STATE_STOPPED)
+			region_leave(vm);
 		error = AV_OK;
 	}
 	vm_release(vm);

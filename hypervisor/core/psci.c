@@ -5,6 +5,7 @@
 #include "core/hypercall.h"
 #include "core/log.h"
 #include "core/operation.h"
+#include "core/region.h"
 #include "core/sched.h"
 #include "core/vcpu.h"
 
@@ -79,6 +80,8 @@ static void cpu_off(struct vcpu *vcpu)
 		vm_set_state(vm, AV_STATE_STOPPED);
 	}
 	spin_unlock(&vm->lock);
+	if (!any)
+		region_leave(vm);
 	if (__atomic_load_n(&vm->requests, __ATOMIC_SEQ_CST))
 		sched_serve(vm, 0); /* another one does what this one was asked for */
 	sched_yield();
@@ -183,6 +186,7 @@ static void psci(struct vcpu *vcpu)
 	case PSCI_SYSTEM_OFF:
 		log_vm(vcpu->vm, "SYSTEM_OFF");
 		vm_set_state(vcpu->vm, AV_STATE_STOPPED);
+		region_leave(vcpu->vm);
 		sched_yield();
 		return;
 	case PSCI_SYSTEM_RESET:

@@ -8,6 +8,7 @@
 #include "arch/sysreg.h"
 #include "core/bug.h"
 #include "core/devices.h"
+#include "core/doorbell.h"
 #include "core/irq.h"
 #include "core/time.h"
 #include "core/vcpu.h"
@@ -225,7 +226,8 @@ static bool take_on(struct cpu *cpu, struct vcpu *vcpu)
 		spin_lock(&vcpu->vm->lock);
 		vcpu_ptimer_evaluate(vcpu);
 		spin_unlock(&vcpu->vm->lock);
-		if (!vcpu_wakes(vcpu)) {
+		if (!(vcpu->waiting == VCPU_WAITS_BELL ? doorbell_wait_over(vcpu) :
+							 vcpu_wakes(vcpu))) {
 			leave(cpu, vcpu, false);
 			return false;
 		}
@@ -246,11 +248,18 @@ static void idle(struct cpu *cpu, uint64_t wake)
 		return; /* there is more to do, but look at the queues first */
 	}
 	if (cpu->loaded && cpu->loaded->waiting) {
-		uint64_t at;
+		uint64_t at, bell = vcpu_bell_time(cpu->loaded);
 
 		spin_lock(&cpu->loaded->vm->lock);
 		at = vcpu_ptimer_evaluate(cpu->loaded);
 		spin_unlock(&cpu->loaded->vm->lock);
+		/* Both are EL2's own to watch: no interrupt of the guest's comes for them. */
+		if (!bell || vcpu_wakes(cpu->loaded)) {
+			sched_kick(cpu->loaded, 0);
+			return;
+		}
+		if (bell < at)
+			at = bell;
 		if (at < wake)
 			wake = at;
 	}

@@ -263,10 +263,18 @@ static uint64_t earlier(uint64_t best, uint64_t ctl, uint64_t cval, uint64_t off
 	return at < best ? at : best;
 }
 
+uint64_t vcpu_bell_time(const struct vcpu *vcpu)
+{
+	if (vcpu->waiting != VCPU_WAITS_BELL || vcpu->x[3] == AV_WAIT_FOREVER)
+		return ~0UL;
+	return earlier(~0UL, TIMER_ENABLE, vcpu->x[3], vcpu->vm->cntvoff);
+}
+
 uint64_t vcpu_wake_time(const struct vcpu *vcpu)
 {
-	uint64_t best = ~0UL;
+	uint64_t best;
 
+	best = vcpu_bell_time(vcpu);
 	best = earlier(best, vcpu->timer.cntv_ctl, vcpu->timer.cntv_cval, vcpu->vm->cntvoff);
 	return earlier(best, vcpu->timer.cntp_ctl, vcpu->timer.cntp_cval, vcpu->vm->cntvoff);
 }

@@ -34,6 +34,9 @@ bool vcpu_wakes(struct vcpu *vcpu);
 /* The counter (physical) at which a timer of an unloaded vCPU will wake it; ~0: none. */
 uint64_t vcpu_wake_time(const struct vcpu *vcpu);
 
+/* The counter at which its DOORBELL_WAIT gives up, 0 when that is past; ~0: never, or it is in none. */
+uint64_t vcpu_bell_time(const struct vcpu *vcpu);
+
 /* Emulated physical timer: raise or lower PPI 30; VM's lock held. Returns the counter at which to look again, ~0: never. */
 uint64_t vcpu_ptimer_evaluate(struct vcpu *vcpu);
 

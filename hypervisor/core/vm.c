@@ -10,6 +10,7 @@
 #include "core/event.h"
 #include "core/log.h"
 #include "core/ports.h"
+#include "core/region.h"
 #include "core/sched.h"
 #include "core/string.h"
 #include "core/time.h"
@@ -68,7 +69,7 @@ void vm_set_state(struct vm *vm, uint32_t state)
 	event_add(AV_EVENT_STATE, vm->index, vm->state, state, NULL);
 	if (state != AV_STATE_RUNNING)
 		vm_clock_stop(vm);
-	vm->state = state;
+	region_set_state(vm, state);
 	/* It ended itself: its other vCPUs leave their CPUs, too. */
 	for (unsigned i = 0; !vm->held && state != AV_STATE_RUNNING && i < vm->vcpu_count; i++)
 		if (vm->vcpus[i].cpu != cpu_this())
@@ -96,6 +97,7 @@ void vm_crash(struct vcpu *vcpu, const char *reason, uint64_t far, uint32_t word
 	log_vm(vm, "crashed: %s (PC 0x%lx, instruction 0x%08x)", reason, vm->crash.pc, word);
 	event_add(AV_EVENT_CRASH, vm->index, vm->crash.pc, vm->crash.esr, reason);
 	vm_set_state(vm, AV_STATE_CRASHED);
+	region_leave(vm);
 	sched_yield();
 }
 

@@ -3,7 +3,8 @@
  * vm.h - a VM, its vCPUs, and the physical CPU that runs them.
  *
  * Locks, in this order: op_lock (one operation that stops vCPUs in the whole machine; only ever tried, never waited
- * for), vm->lock (memory, devices and vGIC of one VM), cpu->lock (one CPU's run queues), then leaves (frames, log, events, virtio-serial).
+ * for), vm->lock (memory, devices and vGIC of one VM), region_lock (who shares what, doorbells), cpu->lock (one CPU's run
+ * queues), then leaves (frames, log, events, virtio-serial).
  * A vCPU's context belongs to its physical CPU; another CPU touches it only while the VM is held and the vCPU is
  * not loaded.
  */
@@ -26,6 +27,18 @@ enum vcpu_power { VCPU_OFF, VCPU_ON };
 #define REQUEST_OUTPUT 0x2    /* a port has room again */
 #define REQUEST_DEVICE 0x4    /* a virtqueue has more work than one call does */
 #define REQUEST_RESTORED 0x8  /* devices tell the guest about a restore */
+#define REQUEST_BELLS 0x10    /* doorbells: SPI levels may have changed */
+
+/* vcpu->waiting */
+#define VCPU_WAITS 1	  /* in WFI */
+#define VCPU_WAITS_BELL 2 /* in DOORBELL_WAIT, PC at the call */
+
+/* What a snapshot holds of one region. */
+struct region_saved {
+	uint64_t serial;
+	uint64_t address; /* 2 MiB-aligned; below: number, vCPU << 8, rights << 16 */
+	uint64_t pending, enable;
+};
 
 struct vcpu {
 	/* Known to assembly: cpu_offsets.h. */
@@ -39,7 +52,7 @@ struct vcpu {
 	struct timer_context timer;
 	uint64_t vmcr, ap0r, ap1r; /* ICH_VMCR_EL2, ICH_AP0R0_EL2, ICH_AP1R0_EL2 */
 	uint32_t power;		   /* enum vcpu_power */
-	uint32_t waiting;	   /* in WFI */
+	uint32_t waiting;	   /* VCPU_WAITS*, 0: not */
 	uint32_t two_timelines;	   /* set in a snapshot this vCPU took of its own VM: a restore writes the generation to x2 */
 	uint32_t reserved;
 	/* Until here a snapshot carries it (vcpu_state.c); from here on it does not. */
@@ -102,6 +115,13 @@ struct vm {
 		unsigned lines, dropped;
 	} log_limit;
 
+	/* shared regions: by number; region_lock */
+	uint64_t regions[2]; /* attached to */
+	uint64_t bells[2];   /* whose SPI may have another level */
+	bool region_unmade;   /* it is making one: its REGION_GET has not returned yet */
+	uint32_t saved_count; /* of the snapshot loaded last, until region_restored() */
+	struct region_saved saved[VMEM_ATTACH_MAX];
+
 	bool input_waits; /* host bytes may wait at a port: set by the port, cleared when all were consumed */
 	/* host side of its ports: numbers of the virtio-serial driver, 0 = none */
 	unsigned port_console, port_hvc0, port_agent;
@@ -109,7 +129,7 @@ struct vm {
 	uint64_t output_window;
 	uint64_t output_bytes;
 
-	struct state_part parts[4 + 2 * AV_VCPU_MAX];
+	struct state_part parts[5 + 2 * AV_VCPU_MAX];
 	unsigned part_count;
 };
 

@@ -21,8 +21,9 @@ static bool control;
 static unsigned int wrong;
 
 static const char *const names[] = {
-	"OK",        "NOT_SUPPORTED", "INVALID", "DENIED", "NOT_FOUND", "WRONG_STATE",
-	"NO_MEMORY", "BAD_ADDRESS",   "EXISTS",  "PINNED", "LIMIT",     "INTEGRITY",
+	"OK",          "NOT_SUPPORTED", "INVALID",     "DENIED",       "NOT_FOUND",
+	"WRONG_STATE", "NO_MEMORY",     "BAD_ADDRESS", "EXISTS",       "PINNED",
+	"LIMIT",       "INTEGRITY",     "MISMATCH",    "NOT_ATTACHED", "EXHAUSTED",
 };
 
 static const char *name_of(int64_t status)
@@ -122,6 +123,43 @@ static void info(void)
 	expect("TEST_HOOK", hvc_TEST_HOOK(0, 1).status, AV_E_INVALID);
 	expect("TEST_HOOK", hvc_TEST_HOOK(77, 0).status, AV_E_INVALID);
 	expect("TEST_HOOK", hvc_TEST_HOOK(AV_HOOK_BUG, 0).status, AV_E_DENIED);
+}
+
+static void doorbells(uint64_t region)
+{
+	expect("DOORBELL_RING", hvc_DOORBELL_RING(region, 0, AV_DOORBELL_PEER).status,
+	       AV_E_INVALID);
+	expect("DOORBELL_RING", hvc_DOORBELL_RING(region, 23, 1).status, AV_E_NOT_FOUND);
+	expect("DOORBELL_RING", hvc_DOORBELL_RING(region, ~0ul, 1).status, AV_E_NOT_FOUND);
+	expect("DOORBELL_RING", hvc_DOORBELL_RING(1, 0, 1).status, AV_E_NOT_ATTACHED);
+	expect("DOORBELL_STATUS", hvc_DOORBELL_STATUS(1, 0).status, AV_E_NOT_ATTACHED);
+	expect("DOORBELL_MASK", hvc_DOORBELL_MASK(~0ul, 0, 0).status, AV_E_NOT_ATTACHED);
+	expect("DOORBELL_MASK", hvc_DOORBELL_MASK(region, 0, 1).status, AV_E_INVALID);
+	expect("DOORBELL_WAIT", hvc_DOORBELL_WAIT(AV_REGION_NUMBERS, 1, ~0ul).status,
+	       AV_E_NOT_ATTACHED);
+}
+
+static void regions(void)
+{
+	uint64_t count = 0, region;
+
+	expect("REGION_GET", hvc_REGION_GET(0, 4096, 0).status, AV_E_INVALID);
+	expect("REGION_GET", hvc_REGION_GET(1, 0, 0).status, AV_E_INVALID);
+	expect("REGION_GET", hvc_REGION_GET(1, ~0ul, 0).status, AV_E_INVALID);
+	expect("REGION_GET", hvc_REGION_GET(1, 4096, 2).status, AV_E_INVALID);
+	expect("REGION_GET", hvc_REGION_GET(1, 1ul << 30, 0).status, AV_E_EXHAUSTED);
+	region = hvc_REGION_GET(1, 1, AV_REGION_GET_RO).value[1];
+	expect("REGION_GET", hvc_REGION_GET(1, 4097, 0).status, AV_E_MISMATCH);
+	expect("REGION_GET", hvc_REGION_GET(1, 4096, 0).status, AV_E_EXISTS);
+	while (hvc_REGION_GET(2 + count, 4096, 0).status == AV_OK)
+		count++;
+	expect("REGION_GET", hvc_REGION_GET(2 + count, 4096, 0).status, AV_E_LIMIT);
+	doorbells(region);
+	expect("REGION_DETACH", hvc_REGION_DETACH(region).status, AV_OK);
+	expect("REGION_DETACH", hvc_REGION_DETACH(region).status, AV_E_NOT_ATTACHED);
+	expect("REGION_DETACH", hvc_REGION_DETACH(1).status, AV_E_NOT_ATTACHED);
+	expect("REGION_DETACH", hvc_REGION_DETACH(0).status, AV_E_INVALID);
+	doorbells(0);
 }
 
 static void snapshots(void)
@@ -230,6 +268,7 @@ static void denied(void)
 		expect("SNAPSHOT_RESTORE",
 		       hvc_SNAPSHOT_RESTORE(itself[i], AV_SNAPSHOT_BOOT, 0).status, AV_E_DENIED);
 	}
+	expect("REGION_GET", hvc_REGION_GET(1, 4096, 0).status, AV_E_DENIED);
 	expect("VM_START", hvc_VM_START(TARGET, 2).status, AV_E_INVALID);
 	expect("VM_RESTART", hvc_VM_RESTART(TARGET, AV_RESTORE_UNDO).status, AV_E_INVALID);
 }
@@ -298,6 +337,7 @@ void guest_main(uint64_t dtb)
 	print("errors: start\n");
 	general();
 	info();
+	regions();
 	snapshots();
 	settings();
 	room();

@@ -13,7 +13,7 @@ struct rig {
 	struct av_manifest_region regions[2];
 	struct av_manifest_member members[3];
 };
-_Static_assert(sizeof(struct rig) == 96 + 3 * 112 + 4 * 24 + 2 * 64 + 3 * 8, "no gaps");
+_Static_assert(sizeof(struct rig) == 104 + 3 * 112 + 4 * 24 + 2 * 72 + 3 * 8, "no gaps");
 
 static inline void rig_sign(struct rig *rig)
 {
@@ -74,7 +74,7 @@ static inline void rig_make(struct rig *rig)
 	rig->segments[2] = (struct av_manifest_segment){0x40000000, 0x4000, 0x10};
 	rig->segments[3] = (struct av_manifest_segment){0x40200000, 0x3000, 0x1000};
 	rig_region(&rig->regions[0], "board", 0x70000000, 0x10000, 0, 2);
-	rig_region(&rig->regions[1], "other", 0x70200000, 0x12000, 2, 1);
+	rig_region(&rig->regions[1], "other", 0x70200000, 0x13000, 2, 1);
 	rig->members[0] = (struct av_manifest_member){1, AV_RIGHT_READ};
 	rig->members[1] = (struct av_manifest_member){2, AV_RIGHT_READ | AV_RIGHT_WRITE};
 	rig->members[2] = (struct av_manifest_member){2, AV_RIGHT_READ};
@@ -114,7 +114,9 @@ static inline void rig_walk(const struct manifest_view *view)
 		const struct av_manifest_region *region = &view->regions[i];
 
 		MUST(region->offset >= head->manifest_size &&
-		     region->offset + region->size <= bundle_end);
+		     region->offset + region->size + 4096 <= bundle_end);
+		MUST(region->output_size % 4096 == 0 &&
+		     region->output_size * region->member_count <= region->size);
 		for (uint32_t j = 0; j < region->member_count; j++) {
 			const struct av_manifest_member *member =
 				&view->members[region->member_first + j];
@@ -124,7 +126,7 @@ static inline void rig_walk(const struct manifest_view *view)
 			MUST(member->vm > 0 && member->vm < head->vm_count);
 			vm = &view->vms[member->vm];
 			MUST(region->ipa >= vm->ram_base + vm->ram_size ||
-			     region->ipa + region->size <= vm->ram_base);
+			     region->ipa + region->size + 4096 <= vm->ram_base);
 		}
 	}
 	/* Touch every byte, for the sanitizer. */

@@ -15,7 +15,7 @@
 
 #include "core/service.h"
 
-#define CALL_MAX 64
+#define CALL_MAX 128
 
 struct call {
 	uint32_t number;

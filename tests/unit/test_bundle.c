@@ -262,6 +262,13 @@ static void the_device_tree_describes_what_the_hypervisor_emulates_and_no_more(v
 	assert_string_equal(fdt_getprop(dtb, fdt_path_offset(dtb, "/avisor-shm@70000000"),
 					"avisor,rights", NULL),
 			    "rw");
+	assert_int_equal(cell(dtb, "/avisor-shm@70000000", "reg", 1), 0x70000000);
+	assert_int_equal(cell(dtb, "/avisor-shm@70000000", "reg", 5),
+			 0x70000000 + ram.set->regions[0].size);
+	assert_int_equal(cell(dtb, "/avisor-shm@70000000", "reg", 7), 4096);
+	assert_int_equal(cell(dtb, "/avisor-shm@70000000", "interrupts", 1), 128 - 32);
+	assert_int_equal(cell(dtb, "/avisor-shm@70000000", "interrupts", 2), 4);
+	assert_int_equal(cell(dtb, "/avisor-shm@70000000", "avisor,member", 0), 1);
 	while ((node = fdt_node_offset_by_compatible(dtb, node, "virtio,mmio")) >= 0)
 		count++;
 	assert_int_equal(count, 32);
@@ -392,17 +399,44 @@ static void parts_that_share_a_page_become_one_segment(void **state)
 	drop(&ram);
 }
 
+static void members_get_a_section_each_behind_what_all_share(void **state)
+{
+	static const char text[] =
+		"version: 1\nmachine: {memory: 512MiB, shm: 5000}\nvms:\n"
+		"  - {name: a, image: guest.elf, memory: 32MiB, shm: false}\n"
+		"  - {name: b, image: guest.elf, memory: 32MiB}\n"
+		"shm:\n"
+		"  - {name: cut, size: 5000, output: 100, members: {a: rw, b: ro},\n"
+		"     fields: [{name: last, at: 16383, type: u8}]}\n"
+		"  - {name: whole, size: 4KiB, members: {a: rw}}\n";
+	struct ram ram;
+
+	(void)state;
+	build(&ram, text);
+	assert_int_equal(ram.view.head->shm_size, 8192);
+	assert_int_equal(ram.view.vms[1].flags, AV_VM_FLAG_NO_SHM);
+	assert_int_equal(ram.view.vms[2].flags, 0);
+	assert_int_equal(ram.view.regions[0].output_size, 4096);
+	assert_int_equal(ram.view.regions[0].size, 8192 + 2 * 4096);
+	assert_int_equal(ram.view.regions[1].output_size, 0);
+	/* The page of the state table is behind it. */
+	assert_int_equal(ram.view.regions[1].offset, ram.view.regions[0].offset + 5 * 4096);
+	drop(&ram);
+}
+
 static void the_whole_machine_is_shared_out_and_never_more(void **state)
 {
 	static const char text[] = "version: 1\nmachine: {memory: 512MiB}\nvms:\n"
 				   "  - {name: a, image: guest.elf, memory: 64MiB}\n"
 				   "  - {name: b, image: guest.elf, memory: 32MiB}\n";
-	uint64_t available, given = 0;
+	uint64_t available, given;
 	struct ram ram;
 
 	(void)state;
 	build(&ram, text);
 	available = budget_available(ram.size, ram.view.head->bundle_size, 0);
+	assert_int_equal(ram.view.head->shm_size, 8 << 20);
+	given = ram.view.head->shm_size / 4096;
 	for (uint32_t i = 0; i < ram.view.head->vm_count; i++)
 		given += ram.view.vms[i].frame_budget;
 	assert_true(given <= available);
@@ -440,6 +474,7 @@ int main(void)
 		cmocka_unit_test(elf_heads_that_lie_are_refused),
 		cmocka_unit_test(an_entry_given_as_virtual_address_is_translated),
 		cmocka_unit_test(parts_that_share_a_page_become_one_segment),
+		cmocka_unit_test(members_get_a_section_each_behind_what_all_share),
 		cmocka_unit_test(the_whole_machine_is_shared_out_and_never_more),
 	};
 

@@ -407,7 +407,8 @@ static void a_region_without_address_goes_above_its_members(void **state)
 		"  - {name: low2, size: 4KiB, members: {a: ro}}\n"
 		"  - {name: high2, size: 4KiB, members: {b: ro}}\n"
 		"  - {name: fixed, address: 0x70000000, size: 2MiB, members: {a: ro}}\n";
-	static const uint64_t wanted[] = {0x80000000, 0x70200000, 0x70400000, 0x80400000,
+	/* The state table of a region of 2 MiB needs another 2 MiB. */
+	static const uint64_t wanted[] = {0x80000000, 0x70400000, 0x70600000, 0x80400000,
 					  0x70000000};
 	struct set_errors errors;
 	struct set *set = load("place.yaml", text, sizeof(text) - 1, &errors);

@@ -54,7 +54,7 @@ static bool is_field_name(const char *name)
 	static const char *const heads[] = {
 		"magic",         "abi_major",    "abi_minor",   "manifest_size", "bundle_size",
 		"checksum",      "ram_size",     "cpu_count",   "flags",         "vm_count",
-		"segment_count", "region_count", "member_count"};
+		"segment_count", "region_count", "member_count", "shm_size"};
 	char table[16], field[16];
 	unsigned index;
 
@@ -149,6 +149,8 @@ static void what_is_wrong_with_the_head_is_named(void **state)
 	WRONG("cpu_count", rig.head.cpu_count = 0);
 	WRONG("cpu_count", rig.head.cpu_count = 9);
 	WRONG("flags", rig.head.flags = 1);
+	WRONG("shm_size", rig.head.shm_size = 0x800);
+	WRONG("shm_size", rig.head.shm_size = rig.head.ram_size + 0x1000);
 	WRONG("vm_count", rig.head.vm_count = 0);
 	WRONG("vm_count", rig.head.vm_count = AV_VM_MAX + 1);
 	WRONG("segment_count", rig.head.segment_count = UINT32_MAX);
@@ -172,7 +174,7 @@ static void what_is_wrong_with_a_vm_is_named(void **state)
 	WRONG("vm[2].name", memcpy(rig.vms[2].name, "vm1", 4));
 	WRONG("vm[0].flags", rig.vms[0].flags = 0);
 	WRONG("vm[2].flags", rig.vms[2].flags = AV_VM_FLAG_CONTROL);
-	WRONG("vm[1].flags", rig.vms[1].flags = 0x10);
+	WRONG("vm[1].flags", rig.vms[1].flags = 0x20);
 	WRONG("vm[1].vcpu_count", rig.vms[1].vcpu_count = 0);
 	WRONG("vm[1].vcpu_count", rig.vms[1].vcpu_count = 9);
 	WRONG("vm[1].vcpu_cpu", rig.vms[1].vcpu_cpu[0] = 2);
@@ -236,6 +238,14 @@ static void what_is_wrong_with_a_region_is_named(void **state)
 	WRONG("region[0].member_count", rig.regions[0].member_count = 0);
 	WRONG("region[0].member_count", rig.regions[0].member_count = UINT32_MAX);
 	WRONG("region[1].member_first", rig.regions[1].member_first = 0);
+	/* The state table's page is part of it. */
+	WRONG("region[0].offset", rig.regions[0].offset = 0x1e000);
+	WRONG("region[1].offset", rig.regions[1].offset = 0x12000);
+	WRONG("region[1].ipa", rig.regions[0].size = 0x200000 - 0x1000, rig.head.bundle_size = 0x400000,
+	      rig.regions[0].offset = 0x20000, rig.regions[0].size += 0x1000);
+	WRONG("region[0].output_size", rig.regions[0].output_size = 0x800);
+	WRONG("region[0].output_size", rig.regions[0].output_size = 0x2000);
+	WRONG("region[0].output_size", rig.regions[0].output_size = UINT64_C(0x8000000000001000));
 	WRONG("member[1].vm", rig.members[1].vm = 1);
 	WRONG("member[1].vm", rig.members[1].vm = 3);
 	WRONG("member[1].vm", rig.members[1].vm = 0);

@@ -202,12 +202,13 @@ static void vms_lists_all_and_says_why_one_crashed(void **state)
 static void every_error_has_its_name(void **state)
 {
 	static const char *const names[] = {
-		"",          "NOT_SUPPORTED", "INVALID", "DENIED", "NOT_FOUND", "WRONG_STATE",
-		"NO_MEMORY", "BAD_ADDRESS",   "EXISTS",  "PINNED", "LIMIT",     "INTEGRITY"};
+		"",          "NOT_SUPPORTED", "INVALID",  "DENIED", "NOT_FOUND", "WRONG_STATE",
+		"NO_MEMORY", "BAD_ADDRESS",   "EXISTS",   "PINNED", "LIMIT",     "INTEGRITY",
+		"MISMATCH",  "NOT_ATTACHED",  "EXHAUSTED"};
 	char wanted[64];
 
 	(void)state;
-	for (int i = 1; i < 12; i++) {
+	for (int i = 1; i < 15; i++) {
 		rig.refuse = -i;
 		snprintf(wanted, sizeof(wanted), "1 err code=%s msg=", names[i]);
 		assert_non_null(strstr(ask("1 audit vm=vm1\n"), wanted));
