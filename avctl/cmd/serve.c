@@ -16,7 +16,9 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <avisor/region.h>
 #include "cmd/ctx.h"
 #include "config/value.h"
 #include "serve/confine.h"
@@ -30,8 +32,9 @@
 struct serve {
 	struct ctx *ctx;
 	const struct set_region *region;
-	uint64_t served; /* bit by VM index */
-	struct members *members;
+	uint64_t served;                     /* bit by VM index */
+	struct members *members;             /* NULL when there is a state table */
+	const struct av_region_state *state; /* of the region, or NULL */
 	struct serve_log log;
 	struct server server;
 	void *memory;
@@ -144,6 +147,39 @@ static int open_root(struct serve *serve)
 	return RC_OK;
 }
 
+/* Whether what is at path is in the folder. */
+static bool holds(const char *folder, const char *path)
+{
+	char *real = path ? realpath(path, NULL) : NULL;
+	size_t length = strlen(folder);
+	bool inside;
+
+	if (!real)
+		return false;
+	/* "/" ends in the slash that others are followed by */
+	inside = !strncmp(real, folder, length) &&
+		 (real[length] == '/' || !real[length] || folder[length - 1] == '/');
+	free(real);
+	return inside;
+}
+
+/* A guest that reaches the RAM file, the sockets' folder or the logs reaches everything. */
+static int refuse_own_files(struct serve *serve)
+{
+	const struct record *record = serve->ctx->record;
+	const char *const own[] = {record->ram_file, record->runtime_dir, record->log_dir};
+	const char *path = ctx_option(serve->ctx, "root");
+	char *folder = realpath(path, NULL);
+	int code = RC_OK;
+
+	for (size_t i = 0; folder && code == RC_OK && i < sizeof(own) / sizeof(own[0]); i++)
+		if (holds(folder, own[i]))
+			code = out_error(RC_USAGE, "serve a folder of its own: mkdir data",
+					 "%s holds %s, which is the machine's", path, own[i]);
+	free(folder);
+	return code;
+}
+
 /* What a guest's file may grow to. The log of a redirected standard output falls under it too. */
 static int limit_files(struct serve *serve)
 {
@@ -186,6 +222,22 @@ static int take_region(struct serve *serve)
 	return RC_OK;
 }
 
+/* The region's state table, which the hypervisor writes, right behind it. */
+static void map_state(struct serve *serve, int fd, off_t at)
+{
+	struct av_region_state *state =
+		mmap(NULL, AV_REGION_STATE_SIZE, PROT_READ, MAP_SHARED, fd, at);
+	struct stat stat;
+
+	if (state == MAP_FAILED)
+		return;
+	if (fstat(fd, &stat) == 0 && at + AV_REGION_STATE_SIZE <= stat.st_size &&
+	    state->magic == AV_REGION_STATE_MAGIC && state->version == AV_REGION_STATE_VERSION)
+		serve->state = state;
+	else
+		munmap(state, AV_REGION_STATE_SIZE);
+}
+
 static int map_region(struct serve *serve)
 {
 	const struct record *record = serve->ctx->record;
@@ -205,19 +257,27 @@ static int map_region(struct serve *serve)
 				 serve->region->name, record->ram_file, strerror(errno));
 	}
 	serve->memory = mmap(NULL, serve->memory_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, at);
-	close(fd);
 	if (serve->memory == MAP_FAILED) {
+		close(fd);
 		serve->memory = NULL;
 		return out_error(RC_FAILED, NULL, "mmap: %s", strerror(errno));
 	}
+	map_state(serve, fd, at + (off_t)serve->memory_size);
+	close(fd);
 	return RC_OK;
 }
 
 static uint64_t member(void *to, unsigned int vm)
 {
 	struct serve *serve = to;
+	const struct set_region *region = serve->region;
 
-	return members_word(serve->members, vm);
+	if (!serve->state)
+		return members_word(serve->members, vm);
+	for (size_t i = 0; i < region->member_count && i < AV_REGION_MEMBERS; i++)
+		if (region->members[i].vm + 1 == vm)
+			return __atomic_load_n(&serve->state->member[i], __ATOMIC_ACQUIRE);
+	return 0;
 }
 
 static void note(void *to, const struct server_note *it)
@@ -299,6 +359,8 @@ int cmd_serve(struct ctx *ctx)
 	if (code == RC_OK)
 		code = ctx_need_record(ctx);
 	if (code == RC_OK)
+		code = refuse_own_files(serve);
+	if (code == RC_OK)
 		code = find_clients(serve);
 	if (code == RC_OK)
 		code = limit_files(serve);
@@ -306,13 +368,15 @@ int cmd_serve(struct ctx *ctx)
 		code = take_region(serve);
 	if (code == RC_OK)
 		code = map_region(serve);
-	if (code == RC_OK)
+	if (code == RC_OK && !serve->state)
 		serve->members = members_start(ctx, &code);
 	if (code == RC_OK)
 		code = serve_region(serve);
 	members_stop(serve->members);
 	if (serve->memory)
 		munmap(serve->memory, serve->memory_size);
+	if (serve->state)
+		munmap((void *)(uintptr_t)serve->state, AV_REGION_STATE_SIZE);
 	if (serve->root >= 0)
 		close(serve->root);
 	if (serve->lock >= 0)

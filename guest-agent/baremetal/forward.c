@@ -115,7 +115,7 @@ static int find_server(struct forward *forward)
 	uint64_t limit = forward->place.hz() / 1000 * AV_FORWARD_GONE_MS;
 
 	see_heartbeat(forward);
-	for (;;) {
+	for (unsigned int looks = 0;; looks++) {
 		forward->epoch = load64(&header->epoch);
 		if (forward->epoch &&
 		    __atomic_load_n(&header->magic, __ATOMIC_RELAXED) == AV_FORWARD_MAGIC &&
@@ -123,13 +123,14 @@ static int find_server(struct forward *forward)
 			return 0;
 		if (forward->place.counter() - forward->heartbeat_at >= limit)
 			return AV_FORWARD_E_GONE;
-		forward->place.pause();
+		forward->place.pause(looks);
 	}
 }
 
 int forward_connect(struct forward *forward, void *region, uint64_t size)
 {
 	uint64_t limit = forward->place.hz() / 1000 * AV_FORWARD_GONE_MS, start;
+	unsigned int looks = 0;
 	int result;
 
 	if (forward->slot)
@@ -151,7 +152,7 @@ int forward_connect(struct forward *forward, void *region, uint64_t size)
 	start = forward->place.counter();
 	while ((result = claim(forward)) == AV_FORWARD_E_AGAIN &&
 	       forward->place.counter() - start < limit)
-		forward->place.pause();
+		forward->place.pause(looks++);
 	see_heartbeat(forward);
 	return result == AV_FORWARD_E_AGAIN ? AV_FORWARD_E_BUSY : result;
 }
@@ -214,10 +215,11 @@ int forward_try(struct forward *forward, struct forward_request *request)
 
 int forward_start(struct forward *forward, struct forward_request *request)
 {
+	unsigned int looks = 0;
 	int result;
 
 	while ((result = forward_try(forward, request)) == AV_FORWARD_E_AGAIN)
-		forward->place.pause();
+		forward->place.pause(looks++);
 	return result;
 }
 
@@ -237,10 +239,11 @@ bool forward_ready(struct forward *forward, const struct forward_request *reques
 int64_t forward_finish(struct forward *forward, struct forward_request *request)
 {
 	struct av_forward_entry *entry;
+	unsigned int looks = 0;
 	int64_t result;
 
 	while (!forward_ready(forward, request))
-		forward->place.pause();
+		forward->place.pause(looks++);
 	if (!is_ours(forward) || request->serial != forward->serial)
 		return AV_FORWARD_E_GONE;
 	entry = &forward->slot->entries[request->entry];

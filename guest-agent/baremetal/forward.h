@@ -21,8 +21,9 @@ struct forward_place {
 	uint64_t (*generation)(void); /* grows at each restore and restart */
 	uint64_t (*counter)(void);
 	uint64_t (*hz)(void);
-	void (*pause)(void); /* a little while, so that others can run */
-	uint32_t vm;         /* own index */
+	/* A little while, so that others can run; looks: how often this wait has looked in vain so far. */
+	void (*pause)(unsigned int looks);
+	uint32_t vm; /* own index */
 };
 
 struct forward {

@@ -2,10 +2,12 @@
 /*
  * files.c - uses files of the host through `avctl serve`, as told on the console:
  *	connect | leave | cat PATH | put PATH TEXT | stat PATH | ls PATH | rm PATH | mkdir PATH | rmdir PATH | keep PATH
+ *	try PATH	to read it, make it, look at it, remove it, make a folder of it
  *	both FIFO FILE	two reads in flight at once; the second one is answered while the first one waits
  *	wild		what a good guest would not ask for
  *	scribble	garbage all over its own slot
  *	time N		N calls, one after the other
+ *	crash		the end of the VM, with all it has open
  * Prints one line for each outcome. Never gives up: it can always be told to connect again.
  */
 #include "baremetal/forward.h"
@@ -14,7 +16,7 @@
 #define REGION_NAME "files"
 
 static struct forward forward;
-static char buffer[4096];
+static _Alignas(8) char buffer[4096];
 
 static void say(const char *what, int64_t result)
 {
@@ -92,6 +94,22 @@ static void do_ls(const char *path)
 	if (handle > 0)
 		forward_close(&forward, handle);
 	say("ls", size);
+}
+
+static void do_try(const char *path)
+{
+	const int64_t results[] = {
+		forward_open(&forward, path, AV_FORWARD_O_READ, 0),
+		forward_open(&forward, path, AV_FORWARD_O_WRITE | AV_FORWARD_O_CREATE, 0600),
+		forward_stat(&forward, path, (struct av_forward_stat *)(void *)buffer),
+		forward_unlink(&forward, path),
+		forward_mkdir(&forward, path, 0700),
+	};
+
+	print("files: try %s:", path);
+	for (unsigned int i = 0; i < 5; i++)
+		print(" %s", forward_error_name(results[i]));
+	print("\n");
 }
 
 static struct forward_request read_of(int64_t handle, char *text)
@@ -241,6 +259,8 @@ static void obey(char *line)
 		do_scribble();
 	else if (!strcmp(verb, "time"))
 		do_time(line);
+	else if (!strcmp(verb, "crash"))
+		guest_panic("as asked");
 	else if (!strcmp(verb, "leave")) {
 		forward_disconnect(&forward);
 		print("files: left\n");
@@ -254,6 +274,8 @@ static void obey(char *line)
 			do_stat(path);
 		else if (!strcmp(verb, "ls"))
 			do_ls(path);
+		else if (!strcmp(verb, "try"))
+			do_try(path);
 		else if (!strcmp(verb, "both"))
 			do_both(path, line);
 		else if (!strcmp(verb, "keep"))

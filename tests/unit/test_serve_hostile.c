@@ -85,8 +85,9 @@ static uint64_t seven(void)
 	return 7;
 }
 
-static void yield(void)
+static void yield(unsigned int looks)
 {
+	(void)looks;
 	sched_yield();
 }
 
