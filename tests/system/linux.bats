@@ -87,3 +87,44 @@ back_in_time() {
 	done
 	avctl -s linux down
 }
+
+# smp_on CPU-MODEL PHYSICAL-CPUS VIRTUAL-CPUS [PLACES]
+smp_on() {
+	cat >linux.yaml <<-END
+	version: 1
+	name: linux
+	machine: {cpu: "$1", cpus: $2, memory: 1GiB}
+	vms:
+	  - name: vm1
+	    image: $AVISOR_BUILD/linux/vmlinuz
+	    initrd: $AVISOR_BUILD/linux/initrd
+	    bootargs: "console=ttyAMA0"
+	    memory: 256MiB
+	    cpus: $3
+	    ${4:+cpu: $4}
+	    snapshots: {keep: 8}
+	END
+	machine_up linux.yaml
+	act smp 10 vm1
+	avctl -s linux down
+}
+
+@test "Linux with 2 vCPUs on 2 CPUs of cortex-a57: hotplug, busy under ten restores, reboot, power-off" {
+	smp_on cortex-a57 2 2
+}
+
+@test "Linux with 4 vCPUs on 2 CPUs of max,pauth-impdef=on: the same" {
+	smp_on max,pauth-impdef=on 2 4
+}
+
+@test "configs/linux-smp.yaml is a set as it stands" {
+	avctl -f "$AVISOR_TOP/configs/linux-smp.yaml" config check
+}
+
+@test "Linux with 2 vCPUs on one CPU, and with 4 on four: the same" {
+	[ -n "${SOAK:-}" ] || skip "with SOAK=1"
+	smp_on cortex-a57 1 2
+	smp_on max,pauth-impdef=on 2 2 1
+	smp_on neoverse-n1 4 4
+	smp_on cortex-a57 2 8
+}

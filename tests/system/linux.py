@@ -5,11 +5,12 @@
 back    Show 10 of issue 2: taken back in time
 busy    several at work, each restored again and again while the others run
 life    reboot, power-off and panic, as the kernel does them
+smp     several vCPUs: all found, each off and on again, all busy while the VM is restored, reboot and power-off
 
 Acts as a user does: types on `avctl console` (a pseudo terminal), and runs `avctl snapshot take` and `avctl restore`.
 Waits for what must appear, with a deadline, never for a time. Exit code 1 and one line that says what was wrong.
 """
-import os, pty, re, select, signal, subprocess, sys, time
+import json, os, pty, re, select, signal, subprocess, sys, time
 
 BAD = r"BUG|Oops|WARNING|stall|soft lockup|Unable to handle|Bad mode|Call trace"
 
@@ -245,9 +246,70 @@ def life(avctl, rounds, vm):
     console.close()
 
 
+def vcpu_count(machine):
+    return int(json.loads(machine("status", machine.vm, "-o", "json"))["vcpus"])
+
+
+def ticks(console):
+    """The timer interrupts each CPU had."""
+    counts = re.match(r"\s*\d+:((\s+\d+)+)\s", console.run("grep arch_timer /proc/interrupts"))
+    check(counts, "no arch_timer in /proc/interrupts")
+    return [int(word) for word in counts[1].split()]
+
+
+def each_cpu_off_and_on(console, count):
+    for cpu in range(count):
+        online = f"/sys/devices/system/cpu/cpu{cpu}/online"
+        console.run(f"echo 0 >{online}")
+        check(console.run("nproc") == str(count - 1), f"CPU {cpu} is off, and nproc says {console.run('nproc')}")
+        console.run(f"echo 1 >{online}")
+        check(console.run("nproc") == str(count), f"CPU {cpu} is on again, and nproc says {console.run('nproc')}")
+
+
+def smp_boots(console, count):
+    check(console.run("nproc") == str(count), f"nproc says {console.run('nproc')}, not {count}")
+    check(console.run("grep -c ^processor /proc/cpuinfo") == str(count), "/proc/cpuinfo has other CPUs")
+
+
+def smp(avctl, rounds, vm):
+    machine = Machine(avctl, vm)
+    count = vcpu_count(machine)
+    console = at_shell(machine)
+    smp_boots(console, count)
+    each_cpu_off_and_on(console, count)
+    # One more than CPUs: the scheduler moves them about.
+    console.run(f"for i in $(seq {count}); do (while :; do :; done) & done; " + WORK)
+    console.run("nonce=$(cat /proc/sys/kernel/random/uuid)")
+    nonce = console.run("echo $nonce")
+    machine("snapshot", "take", vm, "--name", "busy", "--pin")
+    for number in range(rounds):
+        machine("restore", vm, "--name", "busy", *(["--no-undo"] if number % 3 else []))
+        if number % 5 == 4:
+            machine("snapshot", "take", vm)
+        console.send("\n")
+        console.expect(rb"linux\$ ", 60)
+        check(console.run("echo $nonce") == nonce, "the nonce is another")
+        before, clock = ticks(console), Clock(console)
+        clock.until(clock.read()[1] + 0.5, 60)
+        after = ticks(console)
+        check(all(a > b for a, b in zip(after, before)), f"a CPU has no timer ticks: {before}, then {after}")
+    smp_boots(console, count)
+    no_complaints(console)
+    say(f"{count} CPUs, restored {rounds} times")
+    console.send("reboot -f\n")
+    console.expect(rb"Booting Linux", 60)
+    console.expect(rb"avisor-linux: up", 90)
+    console.settle()
+    smp_boots(console, count)
+    no_complaints(console)
+    console.send("poweroff -f\n")
+    machine("wait", vm, "stopped", "--timeout", "30s")
+    console.close()
+
+
 if __name__ == "__main__":
     try:
-        {"back": back, "busy": busy, "life": life}[sys.argv[1]](sys.argv[2], int(sys.argv[3]), *sys.argv[4:])
+        {"back": back, "busy": busy, "life": life, "smp": smp}[sys.argv[1]](sys.argv[2], int(sys.argv[3]), *sys.argv[4:])
     except (Failed, subprocess.TimeoutExpired) as error:
         print(f"linux.py: {error}", file=sys.stderr)
         sys.exit(1)
