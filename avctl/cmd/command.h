@@ -85,6 +85,7 @@ int cmd_up(struct ctx *ctx);
 int cmd_down(struct ctx *ctx);
 int cmd_ps(struct ctx *ctx);
 int cmd_status(struct ctx *ctx);
+int cmd_top(struct ctx *ctx);
 int cmd_wait(struct ctx *ctx);
 int cmd_pause(struct ctx *ctx);
 int cmd_resume(struct ctx *ctx);

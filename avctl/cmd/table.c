@@ -97,6 +97,7 @@ const struct command command_table[] = {
 		.exits = VM_EXITS,
 		.run = cmd_status,
 	},
+#include "cmd/table_top.def"
 	{
 		.name = "wait",
 		.summary = "wait until a VM is in a state",

@@ -76,6 +76,7 @@ static int print_changes(struct stream *stream, size_t valid)
 {
 	size_t both = valid < stream->valid ? valid : stream->valid;
 	uint64_t wall = shm_watch_wall(stream->options, stream->frame);
+	const char *writer = shm_text_writer(stream->view->set, stream->view->region);
 	struct shm_change change;
 	size_t at = 0;
 
@@ -83,9 +84,11 @@ static int print_changes(struct stream *stream, size_t valid)
 		json_t *json = shm_json_change(stream->view->region, &change, wall,
 					       stream->old + change.offset,
 					       stream->new + change.offset, stream->new, valid);
-		int bad = !json ||
-			  json_dumpf(json, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER) != 0 ||
-			  putchar('\n') == EOF;
+		int bad =
+			!json ||
+			(writer && json_object_set_new(json, "writer", json_string(writer)) != 0) ||
+			json_dumpf(json, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER) != 0 ||
+			putchar('\n') == EOF;
 
 		json_decref(json);
 		stream->changes++;

@@ -182,7 +182,7 @@ teardown()
 	sleep 0.3 # the first sample has no sign of its own
 	poke 256 '\001'
 	wait $pid
-	[[ "$(cat changes)" =~ ^\{\"t\":\"2023-11-14T22:13:2[0-9.]*Z\",\"region\":\"board\",\"off\":256,\"old\":\"00\",\"new\":\"01\",\"fields\":\{\"head\":1\}\}$ ]]
+	[[ "$(cat changes)" =~ ^\{\"t\":\"2023-11-14T22:13:2[0-9.]*Z\",\"region\":\"board\",\"off\":256,\"old\":\"00\",\"new\":\"01\",\"fields\":\{\"head\":1\},\"writer\":\"vm2\"\}$ ]]
 }
 
 @test "--until ends with 0 when it holds and with 7 when its time is over" {

@@ -18,3 +18,17 @@ UNIT_tui_field_LIBS := -ljansson -lm
 UNITS += tui_keys
 UNIT_tui_keys_SRC := tests/unit/test_tui_keys.c $(filter avctl/%,$(UNIT_tui_panel_SRC))
 UNIT_tui_keys_LIBS := -ljansson -lm
+
+UNITS += top
+UNIT_top_SRC := tests/unit/test_top.c avctl/tui/top_model.c avctl/tui/top_panel.c avctl/tui/grid.c avctl/out/out.c
+UNIT_top_LIBS := -ljansson
+
+# make fuzz-expr: for FUZZ_SECONDS (tests/unit/config.mk).
+.PHONY: fuzz-expr
+fuzz-expr: $(B)/fuzz/expr
+	@mkdir -p $(B)/fuzz/corpus-expr
+	$(B)/fuzz/expr -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(B)/fuzz/ -print_final_stats=1 -verbosity=0 -timeout=20 \
+		-max_len=600 $(B)/fuzz/corpus-expr
+$(B)/fuzz/expr: tests/fuzz/fuzz_expr.c avctl/tui/shm_expr.c avctl/tui/shm_field.c avctl/tui/shm_find.c
+	@mkdir -p $(@D)
+	clang $(FUZZ_CFLAGS) -o $@ $^ -lm
