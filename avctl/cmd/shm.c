@@ -81,7 +81,7 @@ int cmd_shm_dump(struct ctx *ctx)
 
 	if (code != RC_OK)
 		return code;
-	code = regions_find(&regions, ctx_arg(ctx, 0), &view);
+	code = regions_find(ctx, &regions, ctx_arg(ctx, 0), &view);
 	if (code == RC_OK)
 		code = view ? dump_range(ctx, view) : regions_which(&regions);
 	regions_close(&regions);
@@ -155,7 +155,7 @@ int cmd_shm_watch(struct ctx *ctx)
 		code = regions_open(ctx, &regions);
 	if (code != RC_OK)
 		return code;
-	code = regions_find(&regions, ctx_arg(ctx, 0), &view);
+	code = regions_find(ctx, &regions, ctx_arg(ctx, 0), &view);
 	if (code == RC_OK && condition && view) {
 		options.until = &until;
 		if (shm_expr_parse(&until, view->region, condition, message, sizeof(message)) != 0)

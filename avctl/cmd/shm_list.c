@@ -21,7 +21,8 @@
 struct look {
 	uint8_t *first;
 	bool known;
-	uint64_t changed; /* bytes */
+	uint64_t changed;  /* bytes */
+	uint64_t from, to; /* around all that changed */
 };
 
 static void look_once(const struct shm_view *view, struct look *look)
@@ -32,6 +33,18 @@ static void look_once(const struct shm_view *view, struct look *look)
 	if (look->first && shm_view_read(view, 0, look->first, (size_t)size) != size) {
 		free(look->first);
 		look->first = NULL;
+	}
+}
+
+static void compare(struct look *look, uint64_t at, const uint8_t *block, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		if (block[i] == look->first[at + i])
+			continue;
+		if (!look->changed)
+			look->from = at + i;
+		look->to = at + i + 1;
+		look->changed++;
 	}
 }
 
@@ -47,10 +60,19 @@ static void look_again(const struct shm_view *view, struct look *look)
 		if (shm_view_read(view, at, block, length) != length)
 			look->known = false;
 		else if (memcmp(block, look->first + at, length) != 0)
-			for (size_t i = 0; i < length; i++)
-				look->changed += block[i] != look->first[at + i];
+			compare(look, at, block, length);
 	}
 	free(look->first);
+}
+
+/* Whose what changed can only be; of what may change when nothing did. */
+static const char *writer_of(const struct regions *regions, size_t i, const struct look *look)
+{
+	const struct set_region *region = &regions->set->regions[i];
+	uint64_t from = look->changed ? look->from : 0;
+	uint64_t to = look->changed ? look->to : region->size;
+
+	return shm_text_writer(regions->set, region, from, to - from);
 }
 
 /* Compare the regions over ns; 0: do not. NULL without memory. */
@@ -71,13 +93,34 @@ static struct look *look_at_all(const struct regions *regions, uint64_t ns)
 	return looks;
 }
 
+/* What the state table says of each. */
+static void members_json(json_t *members, const struct shm_view *view)
+{
+	static const char *const states[] = {"detached", "running", "paused",
+					     "starved",  "crashed", "stopped"};
+	struct av_region_state state;
+	bool known = shm_view_state(view, &state);
+
+	for (size_t i = 0; known && i < json_array_size(members) && i < AV_REGION_MEMBERS; i++) {
+		json_t *member = json_array_get(members, i);
+		uint32_t now = av_member_state(state.member[i]);
+
+		if (now <= AV_MEMBER_STOPPED)
+			json_object_set_new(member, "state", json_string(states[now]));
+		json_object_set_new(
+			member, "generation",
+			json_integer((json_int_t)av_member_generation(state.member[i])));
+	}
+}
+
 static json_t *region_json(const struct regions *regions, size_t i, const struct look *look,
 			   uint64_t ns)
 {
 	const struct set_region *region = &regions->set->regions[i];
-	const char *writer = shm_text_writer(regions->set, region);
+	const char *writer = writer_of(regions, i, look);
 	json_t *json = shm_json_summary(regions->set, region);
 
+	members_json(json_object_get(json, "members"), &regions->views[i]);
 	json_object_set_new(json, "fields", json_integer((json_int_t)region->field_count));
 	json_object_set_new(json, "changed_per_s",
 			    look->known
@@ -121,7 +164,7 @@ static void list_table(const struct regions *regions, const struct look *looks, 
 	for (size_t i = 0; table && i < regions->count; i++) {
 		const struct set_region *region = &regions->set->regions[i];
 
-		shm_text_members(regions->set, region, members, sizeof(members));
+		shm_text_members_now(&regions->views[i], members, sizeof(members));
 		table_row(table);
 		table_set(table, 0, region->name);
 		table_set_number(table, 1, region->address);
@@ -131,7 +174,7 @@ static void list_table(const struct regions *regions, const struct look *looks, 
 		snprintf(rate, sizeof(rate), "%s/s",
 			 out_size(size, ns ? looks[i].changed * 1000000000u / ns : 0));
 		table_set(table, 5, looks[i].known ? rate : NULL);
-		table_set(table, 6, shm_text_writer(regions->set, region));
+		table_set(table, 6, writer_of(regions, i, &looks[i]));
 	}
 	if (table)
 		table_print(table, NULL, "regions");
@@ -152,6 +195,7 @@ int cmd_shm_list(struct ctx *ctx)
 	code = regions_open(ctx, &regions);
 	if (code != RC_OK)
 		return code;
+	regions_add_run_time(ctx, &regions);
 	looks = look_at_all(&regions, ns);
 	if (!looks)
 		code = out_error(RC_FAILED, NULL, "not enough memory");

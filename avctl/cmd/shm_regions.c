@@ -18,6 +18,14 @@ void regions_close(struct regions *regions)
 	if (regions->ram_fd >= 0)
 		close(regions->ram_fd);
 	free(regions->views);
+	for (size_t i = regions->declared; regions->joined && i < regions->joined->region_count;
+	     i++) {
+		free(regions->joined->regions[i].name);
+		free(regions->joined->regions[i].members);
+	}
+	if (regions->joined)
+		free(regions->joined->regions);
+	free(regions->joined);
 	if (regions->own_set)
 		set_free(regions->own_set);
 }
@@ -60,6 +68,17 @@ static int open_test_file(struct ctx *ctx, struct regions *regions, const char *
 	return open_ram(regions, ram_file);
 }
 
+/* Views point at the regions of the set that is used now. */
+static void point_views(struct regions *regions)
+{
+	regions->count = regions->set->region_count;
+	for (size_t i = 0; i < regions->count; i++) {
+		regions->views[i].set = regions->set;
+		regions->views[i].region = &regions->set->regions[i];
+		regions->views[i].ram_fd = regions->ram_fd;
+	}
+}
+
 int regions_open(struct ctx *ctx, struct regions *regions)
 {
 	const char *test_file = getenv("AVCTL_TEST_RAM_FILE");
@@ -86,13 +105,120 @@ int regions_open(struct ctx *ctx, struct regions *regions)
 		regions_close(regions);
 		return code;
 	}
-	regions->count = regions->set->region_count;
-	for (size_t i = 0; i < regions->count; i++) {
-		regions->views[i].set = regions->set;
-		regions->views[i].region = &regions->set->regions[i];
-		regions->views[i].ram_fd = regions->ram_fd;
-	}
+	point_views(regions);
 	return RC_OK;
+}
+
+/* "vm1:rw,vm2:ro" */
+static void read_members(const struct set *set, struct set_region *region, char *text)
+{
+	char *rest = NULL;
+
+	region->members = calloc(set->vm_count + 1, sizeof(*region->members));
+	for (char *word = strtok_r(text, ",", &rest); region->members && word;
+	     word = strtok_r(NULL, ",", &rest)) {
+		char *right = strchr(word, ':');
+
+		if (!right)
+			continue;
+		*right++ = '\0';
+		for (size_t i = 0; i < set->vm_count && region->member_count < set->vm_count; i++) {
+			if (strcmp(set->vms[i].name, word) != 0)
+				continue;
+			region->members[region->member_count].vm = (unsigned)i;
+			region->members[region->member_count++].write = !strcmp(right, "rw");
+		}
+	}
+}
+
+static void take_region(void *to, const struct line *row)
+{
+	struct regions *regions = to;
+	struct set *set = regions->joined;
+	struct set_region *region = &set->regions[set->region_count];
+	struct shm_view *view = &regions->views[set->region_count];
+	const char *name = line_text(row, "name"), *members = line_text(row, "members");
+	uint64_t key = 0, pa = 0, serial = 0;
+	char *text;
+
+	if (!line_number(row, "key", &key) || !key || !name || !members ||
+	    set->region_count == AV_REGION_NUMBERS)
+		return;
+	memset(region, 0, sizeof(*region));
+	line_number(row, "pa", &pa);
+	line_number(row, "serial", &serial);
+	line_number(row, "ipa", &region->address);
+	line_number(row, "size", &region->size);
+	if (pa < AV_RAM_PA || !region->size)
+		return;
+	region->name = strdup(name);
+	text = strdup(members);
+	if (text)
+		read_members(set, region, text);
+	free(text);
+	if (!region->name || !region->members) {
+		free(region->name);
+		free(region->members);
+		return;
+	}
+	*view = (struct shm_view){
+		.offset = pa - AV_RAM_PA, .owner = regions->owner, .serial = serial};
+	set->region_count++;
+}
+
+static void drop_regions(void *to)
+{
+	struct regions *regions = to;
+
+	while (regions->joined->region_count > regions->declared) {
+		struct set_region *region =
+			&regions->joined->regions[--regions->joined->region_count];
+
+		free(region->name);
+		free(region->members);
+	}
+}
+
+/* The tables grow by what there can be. False without memory. */
+static bool make_room(struct regions *regions)
+{
+	struct set *joined = malloc(sizeof(*joined));
+	struct set_region *list = calloc(AV_REGION_NUMBERS + 1, sizeof(*list));
+	struct shm_view *views =
+		reallocarray(regions->views, AV_REGION_NUMBERS + 1, sizeof(*views));
+
+	if (views)
+		regions->views = views;
+	if (!joined || !list || !views) {
+		free(joined);
+		free(list);
+		return false;
+	}
+	*joined = *regions->set;
+	memcpy(list, joined->regions, joined->region_count * sizeof(*list));
+	joined->regions = list;
+	regions->declared = joined->region_count;
+	regions->joined = joined;
+	regions->set = joined;
+	return true;
+}
+
+void regions_add_run_time(struct ctx *ctx, struct regions *regions)
+{
+	struct agent_sink sink = {.row = take_region, .restart = drop_regions, .to = regions};
+	struct agent_request request;
+	struct agent_reply reply;
+
+	if (!ctx->record || regions->joined || !make_room(regions))
+		return;
+	regions->owner = ctx->record->pid;
+	if (ctx_need_agent(ctx) == RC_OK) {
+		agent_begin(&request, "regions");
+		if (agent_call(ctx->agent, &request, &sink, false, &reply) != AGENT_OK)
+			drop_regions(regions);
+	}
+	ctx_release(ctx);
+	point_views(regions);
 }
 
 /* "have: a, b" */
@@ -105,7 +231,8 @@ static void name_regions(const struct set *set, char *out, size_t size)
 					 set->regions[i].name);
 }
 
-int regions_find(const struct regions *regions, const char *name, const struct shm_view **view)
+int regions_find(struct ctx *ctx, struct regions *regions, const char *name,
+		 const struct shm_view **view)
 {
 	const char *names[AV_REGION_MAX];
 	size_t count = 0;
@@ -113,6 +240,8 @@ int regions_find(const struct regions *regions, const char *name, const struct s
 	char hint[512];
 
 	*view = NULL;
+	if (name && strncmp(name, "key-", 4) == 0)
+		regions_add_run_time(ctx, regions);
 	if (regions->count == 0)
 		return out_error(RC_NOT_FOUND, "regions are declared under shm: in the YAML file",
 				 "set \"%s\" has no shared regions", regions->set->name);

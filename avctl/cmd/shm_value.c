@@ -185,7 +185,7 @@ int cmd_shm_peek(struct ctx *ctx)
 
 	if (code != RC_OK)
 		return code;
-	code = regions_find(&regions, ctx_arg(ctx, 0), &view);
+	code = regions_find(ctx, &regions, ctx_arg(ctx, 0), &view);
 	if (code == RC_OK)
 		code = peek_arguments(&list, ctx, view->region);
 	if (code == RC_OK)
@@ -315,7 +315,7 @@ int cmd_shm_poke(struct ctx *ctx)
 
 	if (code != RC_OK)
 		return code;
-	code = regions_find(&regions, ctx_arg(ctx, 0), &view);
+	code = regions_find(ctx, &regions, ctx_arg(ctx, 0), &view);
 	if (code == RC_OK)
 		code = poke_arguments(&list, ctx, view->region);
 	if (code == RC_OK)

@@ -83,9 +83,10 @@ static json_t *region_json(const struct set_region *region, uint64_t pa)
 						field->big_endian, "hex", field->hex, "enum",
 						enum_index(region, field->choices)));
 	}
-	return json_pack("{s:s, s:o, s:I, s:o, s:o, s:o, s:o}", "name", region->name, "address",
-			 hex(region->address), "size", (json_int_t)region->size, "pa", hex(pa),
-			 "members", members, "fields", fields, "enums", enums);
+	return json_pack("{s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "name", region->name,
+			 "address", hex(region->address), "size", (json_int_t)region->size,
+			 "output", (json_int_t)region->output_size, "pa", hex(pa), "members",
+			 members, "fields", fields, "enums", enums);
 }
 
 static json_t *record_json(const struct record *record)
@@ -265,6 +266,7 @@ static void read_region(struct set *set, struct set_region *region, uint64_t *pa
 	region->name = text(from, "name", bad);
 	region->address = address(from, "address", bad);
 	region->size = number(from, "size", INT64_MAX, bad);
+	region->output_size = number(from, "output", region->size, bad);
 	*pa = address(from, "pa", bad);
 	region->members = calloc(json_array_size(members) + 1, sizeof(*region->members));
 	region->fields = calloc(json_array_size(fields) + 1, sizeof(*region->fields));

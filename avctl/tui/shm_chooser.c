@@ -155,7 +155,9 @@ static void row_text(const struct shm_chooser *chooser, size_t index, char *line
 {
 	const struct shm_view *view = &chooser->views[index];
 	const struct shm_model *model = &chooser->models[index];
-	const char *writer = shm_text_writer(view->set, view->region);
+	uint64_t at = model->last_change ? model->last_change_at : 0;
+	uint64_t length = model->last_change ? 1 : view->region->size;
+	const char *writer = shm_text_writer(view->set, view->region, at, length);
 	char members[256], bytes[32], rate[32] = "-", last[32] = "-";
 
 	if (model->region_size)
@@ -163,7 +165,7 @@ static void row_text(const struct shm_chooser *chooser, size_t index, char *line
 	if (model->last_change)
 		snprintf(last, sizeof(last), "%.1f s",
 			 (double)(chooser->now - model->last_change) / 1e9);
-	shm_text_members(view->set, view->region, members, sizeof(members));
+	shm_text_members_now(view, members, sizeof(members));
 	snprintf(line, size, " %-16.31s 0x%08" PRIx64 " %9s %9s %8s %-8.31s %s", view->region->name,
 		 view->region->address, out_size(bytes, view->region->size), rate, last,
 		 writer ? writer : "-", members);

@@ -70,7 +70,8 @@ static void draw_title(const struct shm_panel *panel, struct grid *grid)
 static void draw_members(const struct shm_panel *panel, struct grid *grid, uint64_t now)
 {
 	const struct shm_model *model = &panel->model;
-	const char *writer = shm_text_writer(panel->view->set, panel->view->region);
+	const char *writer =
+		shm_text_writer(panel->view->set, panel->view->region, model->last_change_at, 1);
 	char members[LINE_MAX_TEXT], line[160], by[64] = "";
 	int width = panel->layout.members.width;
 	int room;
@@ -89,7 +90,7 @@ static void draw_members(const struct shm_panel *panel, struct grid *grid, uint6
 	else
 		snprintf(line, sizeof(line), "no change seen yet ");
 	room = width - (int)strlen(line) - 2;
-	shm_text_members(panel->view->set, panel->view->region, members, sizeof(members));
+	shm_text_members_now(panel->view, members, sizeof(members));
 	grid_text(grid, 1, panel->layout.members.y, room, GRID_PLAIN, members);
 	if ((int)strlen(members) > room && room > 3)
 		grid_text(grid, room - 2, panel->layout.members.y, 3, GRID_PLAIN, "...");

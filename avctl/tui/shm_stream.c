@@ -76,14 +76,16 @@ static int print_changes(struct stream *stream, size_t valid)
 {
 	size_t both = valid < stream->valid ? valid : stream->valid;
 	uint64_t wall = shm_watch_wall(stream->options, stream->frame);
-	const char *writer = shm_text_writer(stream->view->set, stream->view->region);
 	struct shm_change change;
 	size_t at = 0;
 
 	while (shm_next_change(stream->old, stream->new, both, &at, &change)) {
-		json_t *json = shm_json_change(stream->view->region, &change, wall,
-					       stream->old + change.offset,
-					       stream->new + change.offset, stream->new, valid);
+		const struct shm_view *view = stream->view;
+		const char *writer =
+			shm_text_writer(view->set, view->region, change.offset, change.length);
+		json_t *json =
+			shm_json_change(view->region, &change, wall, stream->old + change.offset,
+					stream->new + change.offset, stream->new, valid);
 		int bad =
 			!json ||
 			(writer && json_object_set_new(json, "writer", json_string(writer)) != 0) ||

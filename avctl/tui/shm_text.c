@@ -103,10 +103,45 @@ void shm_text_members(const struct set *set, const struct set_region *region, ch
 	}
 }
 
-const char *shm_text_writer(const struct set *set, const struct set_region *region)
+void shm_text_members_now(const struct shm_view *view, char *out, size_t size)
 {
+	static const char *const states[] = {" detached", "",         " paused",
+					     " starved",  " crashed", " stopped"};
+	const struct set_region *region = view->region;
+	struct av_region_state state;
+	bool known = shm_view_state(view, &state);
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < region->member_count && used < size; i++) {
+		const struct set_member *member = &region->members[i];
+		uint32_t now = known && i < AV_REGION_MEMBERS ? av_member_state(state.member[i])
+							      : AV_MEMBER_RUNNING;
+		int n = snprintf(out + used, size - used, "%s%s %s%s", i ? "  " : "",
+				 view->set->vms[member->vm].name, member->write ? "rw" : "ro",
+				 now <= AV_MEMBER_STOPPED ? states[now] : "");
+
+		if (n > 0)
+			used += (size_t)n;
+	}
+}
+
+const char *shm_text_writer(const struct set *set, const struct set_region *region, uint64_t at,
+			    uint64_t length)
+{
+	uint64_t sections = region->output_size * region->member_count;
+	uint64_t common = region->size - sections;
 	const char *writer = NULL;
 
+	if (sections && length && at >= common) {
+		uint64_t first = (at - common) / region->output_size;
+
+		if (first != (at + length - 1 - common) / region->output_size)
+			return NULL;
+		return set->vms[region->members[first].vm].name;
+	}
+	if (sections && at + length > common)
+		return NULL;
 	for (size_t i = 0; i < region->member_count; i++) {
 		if (!region->members[i].write)
 			continue;

@@ -29,8 +29,15 @@ int shm_text_raw(const struct shm_view *view, uint64_t at, uint64_t length, FILE
 void shm_text_members(const struct set *set, const struct set_region *region, char *out,
 		      size_t size);
 
-/* The VM that wrote whatever was written: the only member with rw; NULL when it is not known. */
-const char *shm_text_writer(const struct set *set, const struct set_region *region);
+/* The same, and what the state table of a region in a running machine says of who does not run. */
+void shm_text_members_now(const struct shm_view *view, char *out, size_t size);
+
+/*
+ * The VM that wrote whatever was written in [at, at + length): whose section it is, else the only
+ * member with rw. NULL when that is not known.
+ */
+const char *shm_text_writer(const struct set *set, const struct set_region *region, uint64_t at,
+			    uint64_t length);
 
 /* "name = value" for each field. */
 void shm_text_fields(const struct shm_view *view, FILE *out);

@@ -31,10 +31,23 @@ size_t shm_view_read(const struct shm_view *view, uint64_t at, void *buffer, siz
 	return done;
 }
 
+bool shm_view_state(const struct shm_view *view, struct av_region_state *state)
+{
+	uint64_t at = (view->region->size + AV_REGION_STATE_SIZE - 1) / AV_REGION_STATE_SIZE *
+		      AV_REGION_STATE_SIZE;
+
+	return pread(view->ram_fd, state, sizeof(*state), (off_t)(view->offset + at)) ==
+		       (ssize_t)sizeof(*state) &&
+	       state->magic == AV_REGION_STATE_MAGIC && state->version == AV_REGION_STATE_VERSION;
+}
+
 bool shm_view_gone(const struct shm_view *view)
 {
+	struct av_region_state state;
 	struct stat st;
 
+	if (view->serial && (!shm_view_state(view, &state) || state.serial != view->serial))
+		return true;
 	if (view->owner > 0 && kill(view->owner, 0) != 0 && errno == ESRCH)
 		return true;
 	if (fstat(view->ram_fd, &st) != 0 || st.st_nlink == 0)

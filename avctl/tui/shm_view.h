@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <avisor/region.h>
 #include "config/set.h"
 
 /* Borrows everything. Reading it disturbs no guest and needs no lock. */
@@ -15,6 +16,7 @@ struct shm_view {
 	const struct set_region *region;
 	int ram_fd;
 	uint64_t offset; /* of the region's first byte in the RAM file */
+	uint64_t serial; /* of a run-time region: gone when its state table has another; 0: not */
 	pid_t owner;     /* the process behind the RAM file; 0: not known */
 };
 
@@ -23,6 +25,9 @@ struct shm_view {
  * when the region or the file ends before. Never faults when the file is cut at the same time.
  */
 size_t shm_view_read(const struct shm_view *view, uint64_t at, void *buffer, size_t length);
+
+/* The state table behind the region; false when there is none. */
+bool shm_view_state(const struct shm_view *view, struct av_region_state *state);
 
 /* Whether nobody writes here any more: the file was removed or cut, or its owner ended. */
 bool shm_view_gone(const struct shm_view *view);
