@@ -6,7 +6,7 @@
 #include "shared/shared.h"
 
 #define SPINS 64 /* looks before others are let run */
-#define YIELDS 4 /* times they are, before sleeping */
+#define YIELDS 32 /* times they are, before sleeping: a sleeper takes long to wake up */
 
 bool shared_late(const struct shared_view *view, uint64_t deadline)
 {

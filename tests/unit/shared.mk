@@ -11,3 +11,8 @@ UNIT_shared_$(1)_races_SRC := tests/unit/test_shared_$(1).c $(SHARED_SRC)
 UNIT_shared_$(1)_races_CFLAGS := $(TSAN_CFLAGS)
 endef
 $(foreach u,$(SHARED_UNITS),$(eval $(call SHARED_UNIT,$(u))))
+
+# Copies of stacks are what a sanitizer is there to object to.
+UNITS += shared_travel
+UNIT_shared_travel_SRC := tests/unit/test_shared_travel.c $(SHARED_SRC)
+UNIT_shared_travel_CFLAGS := -fno-sanitize=all -DSHARED_STEP -U_FORTIFY_SOURCE
