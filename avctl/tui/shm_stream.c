@@ -12,6 +12,7 @@
 #include "tui/shm_watch.h"
 
 #define NS_PER_S 1000000000ull
+#define PIECE 16384u /* as shm_panel.c reads */
 
 static volatile sig_atomic_t interrupted;
 
@@ -53,8 +54,9 @@ bool shm_watch_read(void *view, uint64_t at, void *buffer, size_t length)
 struct stream {
 	const struct shm_view *view;
 	const struct shm_watch_options *options;
-	uint8_t *old, *new;
-	size_t valid; /* of old */
+	uint8_t *old, *new; /* the same but while a sample is compared */
+	bool *differs;      /* by pieces: new may differ from old there */
+	size_t valid, new_valid;
 	uint64_t frame, changes;
 };
 
@@ -69,17 +71,14 @@ static bool read_sample(void *context, uint64_t at, void *buffer, size_t length)
 	return true;
 }
 
-/*
- * Print what differs between old and new; 0, or -1 when the reader is gone or enough was printed.
- */
-static int print_changes(struct stream *stream, size_t valid)
+/* Print what differs in [at, to); 0, or -1 when the reader is gone or enough was printed. */
+static int print_range(struct stream *stream, size_t at, size_t to)
 {
-	size_t both = valid < stream->valid ? valid : stream->valid;
 	uint64_t wall = shm_watch_wall(stream->options, stream->frame);
+	size_t valid = stream->new_valid;
 	struct shm_change change;
-	size_t at = 0;
 
-	while (shm_next_change(stream->old, stream->new, both, &at, &change)) {
+	while (shm_next_change(stream->old, stream->new, to, &at, &change)) {
 		const struct shm_view *view = stream->view;
 		const char *writer =
 			shm_text_writer(view->set, view->region, change.offset, change.length);
@@ -100,27 +99,67 @@ static int print_changes(struct stream *stream, size_t valid)
 	return 0;
 }
 
+static int print_changes(struct stream *stream)
+{
+	size_t both = stream->new_valid < stream->valid ? stream->new_valid : stream->valid;
+
+	for (size_t at = 0; at < both; at += PIECE) {
+		size_t from = at;
+
+		while (at < both && stream->differs[at / PIECE])
+			at += PIECE;
+		if (at > from && print_range(stream, from, at < both ? at : both) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void take_sample(struct stream *stream)
+{
+	size_t size = (size_t)stream->view->region->size, at = 0, got = 0, want;
+	uint8_t piece[PIECE];
+
+	do {
+		want = size - at < PIECE ? size - at : PIECE;
+		got = shm_view_read(stream->view, at, piece, want);
+		stream->differs[at / PIECE] =
+			at + got > stream->valid || memcmp(stream->old + at, piece, got) != 0;
+		if (stream->differs[at / PIECE])
+			memcpy(stream->new + at, piece, got);
+		at += got;
+	} while (got && got == want && at < size);
+	stream->new_valid = at;
+}
+
+/* The new sample becomes the old one. */
+static void keep_sample(struct stream *stream)
+{
+	for (size_t at = 0; at < stream->new_valid; at += PIECE) {
+		size_t length = stream->new_valid - at < PIECE ? stream->new_valid - at : PIECE;
+
+		if (stream->differs[at / PIECE])
+			memcpy(stream->old + at, stream->new + at, length);
+	}
+	stream->valid = stream->new_valid;
+	stream->frame++;
+}
+
 /* True when it is over, with the exit code. */
 static bool step(struct stream *stream, uint64_t end, int *code)
 {
 	const struct shm_watch_options *options = stream->options;
 	bool gone = shm_view_gone(stream->view);
-	size_t valid =
-		shm_view_read(stream->view, 0, stream->new, (size_t)stream->view->region->size);
-	uint8_t *swap;
-	bool enough = stream->frame > 0 && print_changes(stream, valid) != 0;
+	bool enough;
 
+	take_sample(stream);
+	enough = stream->frame > 0 && print_changes(stream) != 0;
 	if (fflush(stdout) != 0) {
 		*code = errno == EPIPE
 				? RC_OK
 				: out_error(RC_FAILED, NULL, "cannot write: %s", strerror(errno));
 		return true;
 	}
-	swap = stream->old;
-	stream->old = stream->new;
-	stream->new = swap;
-	stream->valid = valid;
-	stream->frame++;
+	keep_sample(stream);
 	*code = RC_OK;
 	if (enough)
 		return true;
@@ -144,6 +183,13 @@ static bool step(struct stream *stream, uint64_t end, int *code)
 	return false;
 }
 
+static void stream_free(struct stream *stream)
+{
+	free(stream->old);
+	free(stream->new);
+	free(stream->differs);
+}
+
 int shm_stream_run(const struct shm_view *view, const struct shm_watch_options *options)
 {
 	struct stream stream = {.view = view, .options = options};
@@ -155,9 +201,9 @@ int shm_stream_run(const struct shm_view *view, const struct shm_watch_options *
 
 	stream.old = malloc((size_t)view->region->size + 1);
 	stream.new = malloc((size_t)view->region->size + 1);
-	if (!stream.old || !stream.new) {
-		free(stream.old);
-		free(stream.new);
+	stream.differs = calloc((size_t)view->region->size / PIECE + 1, sizeof(*stream.differs));
+	if (!stream.old || !stream.new || !stream.differs) {
+		stream_free(&stream);
 		return out_error(RC_FAILED, NULL, "not enough memory for a copy of the region");
 	}
 	interrupted = 0;
@@ -181,7 +227,6 @@ int shm_stream_run(const struct shm_view *view, const struct shm_watch_options *
 	}
 	for (int i = 0; i < 3; i++)
 		sigaction(signals[i], &before[i], NULL);
-	free(stream.old);
-	free(stream.new);
+	stream_free(&stream);
 	return code;
 }

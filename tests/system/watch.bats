@@ -231,3 +231,34 @@ teardown()
 	type_keys q
 	until_screen 'ready> *$'
 }
+
+@test "the stream holds every change: replayed, it gives the bytes that are there" {
+	local pid
+
+	cp ram first
+	"$AVCTL" shm watch -o jsonl --interval 10ms --timeout 2s >changes 2>/dev/null &
+	pid=$!
+	sleep 0.3 # the first sample has no sign of its own
+	python3 - <<-END
+	import os, random
+	random.seed(5)
+	with open("ram", "r+b", buffering=0) as ram:
+	    for i in range(300):
+	        at = random.choice([random.randrange(65536), 16384 * random.randrange(1, 4) - 3])
+	        ram.seek(65536 + at)
+	        ram.write(os.urandom(min(random.choice([1, 2, 6, 700, 20000]), 65536 - at)))
+	END
+	wait $pid || [ $? -eq 7 ]
+	python3 - <<-END
+	import json
+	region, there = (bytearray(open(name, "rb").read()[65536:131072]) for name in ("first", "ram"))
+	count = 0
+	for line in open("changes"):
+	    change = json.loads(line)
+	    old, new, at = bytes.fromhex(change["old"]), bytes.fromhex(change["new"]), change["off"]
+	    assert region[at:at + len(old)] == old, change
+	    region[at:at + len(new)] = new
+	    count += 1
+	assert count > 10 and region == there, count
+	END
+}

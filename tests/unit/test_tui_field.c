@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "tui/shm_expr.h"
 #include "tui/shm_field.h"
 #include "tui/shm_text.h"
@@ -274,6 +275,72 @@ static void a_change_in_an_array_tells_the_elements_that_it_touches(void **state
 	json_decref(json);
 }
 
+static struct set_vm vms[] = {{.name = (char *)"vm1"}, {.name = (char *)"vm2"}};
+static struct set_member members[] = {{.vm = 0}, {.vm = 1, .write = true}};
+static struct set_region cut = {
+	.name = (char *)"cut",
+	.size = 3 * 4096,
+	.output_size = 4096,
+	.members = members,
+	.member_count = 2,
+};
+static struct set set = {
+	.name = (char *)"duo", .vms = vms, .vm_count = 2, .regions = &cut, .region_count = 1};
+
+static void the_writer_is_whose_section_it_is_or_the_only_one_who_may(void **state)
+{
+	struct set_region whole = cut;
+
+	(void)state;
+	assert_string_equal(shm_text_writer(&set, &cut, 0, 4096), "vm2"); /* vm1 only reads it */
+	assert_string_equal(shm_text_writer(&set, &cut, 4096, 1), "vm1");
+	assert_string_equal(shm_text_writer(&set, &cut, 8191, 1), "vm1");
+	assert_string_equal(shm_text_writer(&set, &cut, 8192, 4096), "vm2");
+	assert_null(shm_text_writer(&set, &cut, 8191, 2));
+	assert_null(shm_text_writer(&set, &cut, 4095, 2));
+	assert_null(shm_text_writer(&set, &cut, 0, cut.size));
+	whole.output_size = 0;
+	assert_string_equal(shm_text_writer(&set, &whole, 0, whole.size), "vm2");
+	members[0].write = true;
+	assert_null(shm_text_writer(&set, &whole, 0, 1));
+	assert_null(shm_text_writer(&set, &cut, 0, 1));
+	assert_string_equal(shm_text_writer(&set, &cut, 4096, 1), "vm1");
+	members[0].write = false;
+}
+
+static void members_that_do_not_run_are_told_from_the_state_table(void **state)
+{
+	struct av_region_state table = {
+		.magic = AV_REGION_STATE_MAGIC,
+		.version = AV_REGION_STATE_VERSION,
+		.serial = 7,
+		.member = {3 << 8 | AV_MEMBER_RUNNING, 1 << 8 | AV_MEMBER_CRASHED}};
+	FILE *file = tmpfile();
+	struct shm_view view = {
+		.set = &set, .region = &cut, .ram_fd = fileno(file), .offset = 4096};
+	struct av_region_state read;
+	char text[128];
+
+	(void)state;
+	assert_int_equal(ftruncate(fileno(file), 4096 + 4 * 4096), 0);
+	shm_text_members_now(&view, text, sizeof(text));
+	assert_string_equal(text, "vm1 ro  vm2 rw"); /* there is no table */
+	assert_false(shm_view_state(&view, &read));
+	assert_int_equal(pwrite(fileno(file), &table, sizeof(table), 4096 + 3 * 4096),
+			 sizeof(table));
+	assert_true(shm_view_state(&view, &read));
+	assert_int_equal(av_member_generation(read.member[0]), 3);
+	shm_text_members_now(&view, text, sizeof(text));
+	assert_string_equal(text, "vm1 ro  vm2 rw crashed");
+	table.member[1] = AV_MEMBER_NONE;
+	table.member[0] = 0xff; /* nonsense is not shown */
+	assert_int_equal(pwrite(fileno(file), &table, sizeof(table), 4096 + 3 * 4096),
+			 sizeof(table));
+	shm_text_members_now(&view, text, sizeof(text));
+	assert_string_equal(text, "vm1 ro  vm2 rw detached");
+	fclose(file);
+}
+
 /* Text made of pieces of good conditions: parsed or refused, but never a crash (the sanitizers look). */
 static void mangled_conditions_do_no_harm(void **state)
 {
@@ -353,6 +420,8 @@ int main(void)
 		cmocka_unit_test(what_is_typed_becomes_the_bytes_that_show_it),
 		cmocka_unit_test(conditions_know_names_elements_and_orders),
 		cmocka_unit_test(a_change_in_an_array_tells_the_elements_that_it_touches),
+		cmocka_unit_test(the_writer_is_whose_section_it_is_or_the_only_one_who_may),
+		cmocka_unit_test(members_that_do_not_run_are_told_from_the_state_table),
 		cmocka_unit_test(mangled_conditions_do_no_harm),
 	};
 
