@@ -2,8 +2,8 @@
 # What a Debian 12 machine needs; installed by `make deps` when something is missing.
 
 DEBIAN_PACKAGES := gcc libc6-dev make gcc-aarch64-linux-gnu qemu-system-arm libcyaml-dev libyaml-dev \
-	libncurses-dev libfdt-dev libjansson-dev libsmartcols-dev libcmocka-dev clang \
-	bats spin tmux socat cpio qemu-utils python3 git procps util-linux ca-certificates
+	libncurses-dev libfdt-dev libjansson-dev libsmartcols-dev zlib1g-dev libcmocka-dev clang \
+	bats spin tmux socat cpio qemu-utils u-boot-qemu python3 git procps util-linux ca-certificates
 
 # Installed one by one as dpkg knows them; nothing is asked when all are there.
 deps:

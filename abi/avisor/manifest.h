@@ -29,6 +29,9 @@
 #define AV_VM_FLAG_PAUSED 0x4	     /* starts paused */
 #define AV_VM_FLAG_REFUSE 0x8	     /* snapshots: when-full: refuse (default evict-oldest) */
 #define AV_VM_FLAG_NO_SHM 0x10	     /* gets no regions at run time */
+#define AV_VM_FLAG_FLASH 0x20	     /* flash at IPA 0: two banks of 64 MiB; one segment at the start of each may fill it */
+
+#define AV_FLASH_SIZE 0x08000000 /* both banks */
 
 /* struct av_manifest_member.rights */
 #define AV_RIGHT_READ 0x1
@@ -39,7 +42,7 @@
 
 /* A run of the bundle that appears in a VM's RAM, read-only and copied on write. */
 struct av_manifest_segment {
-	uint64_t ipa;	 /* page-aligned, within the VM's RAM; segments of one VM do not overlap */
+	uint64_t ipa;	 /* page-aligned, within the VM's RAM or a bank's start; segments of one VM do not overlap */
 	uint64_t offset; /* page-aligned; the rest of the last page is zero in the bundle */
 	uint64_t size;	 /* bytes, > 0 */
 };
@@ -66,7 +69,7 @@ struct av_manifest_vm {
 	uint8_t vcpu_cpu[AV_VCPU_MAX];	/* physical CPU of each; 0xff: the hypervisor balances; unused ones 0xff */
 	uint64_t ram_base;		/* IPA, 2 MiB-aligned */
 	uint64_t ram_size;		/* bytes, a multiple of 2 MiB */
-	uint64_t entry;			/* IPA of the first instruction, within RAM, 4-aligned */
+	uint64_t entry;			/* IPA of the first instruction, within RAM or flash, 4-aligned */
 	uint64_t x0;			/* passed in x0 of vCPU 0 */
 	uint64_t frame_budget;		/* page frames it may ever hold: RAM + tables + snapshots */
 	uint64_t slice_ns;		/* time slice, 0 = default */

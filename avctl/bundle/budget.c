@@ -9,6 +9,8 @@
 #define SLACK UINT64_C(0x100000) /* for the hypervisor itself, behind the bundle */
 #define VM_STRUCTURES 128 /* frames: vCPU, devices, snapshot index, saved states of boot and undo */
 #define DIRTY_RECORD 128  /* bytes of dirty map for each 2 MiB */
+/* Frames of a VM with flash: views of both banks, and 4 MiB of contents with their tables and records. */
+#define FLASH_FRAMES (2 * 32 + 1024 + 2 * 16)
 #define SIZE_2M UINT64_C(0x200000)
 #define SIZE_1G UINT64_C(0x40000000)
 
@@ -58,6 +60,8 @@ uint64_t budget_base(const struct set *set, size_t vm)
 	if (set->shm_size && !set->vms[vm].no_shm)
 		tables += 2 * (divide_up(set->shm_size, SIZE_1G) + 1);
 	tables += divide_up(divide_up(ram, SIZE_2M) * DIRTY_RECORD, BUDGET_PAGE);
+	if (set->vms[vm].flash)
+		tables += FLASH_FRAMES;
 	return ram / BUDGET_PAGE + tables + VM_STRUCTURES;
 }
 

@@ -18,6 +18,8 @@
 #include "bundle.h"
 #include "place.h"
 #include "segments.h"
+#include "own_dtb.h"
+#include "unpack.h"
 
 #define PAGE BUDGET_PAGE
 
@@ -148,8 +150,8 @@ static bool add_segments(struct builder *b, struct av_manifest_vm *vm,
 struct contents {
 	struct image image;
 	struct placement place;
-	int image_fd, initrd_fd;
-	uint64_t initrd_size;
+	int image_fd, initrd_fd, flash_fd;
+	uint64_t initrd_size, flash_size;
 	void *dtb;
 	size_t dtb_size;
 	struct segments segments;
@@ -165,6 +167,8 @@ static bool read_contents(struct contents *c, struct image_error *error)
 				(size_t)piece->file_size, piece->offset, error))
 			return false;
 	}
+	if (c->flash_size && !image_read(c->flash_fd, segments_at(&c->segments, 0), (size_t)c->flash_size, 0, error))
+		return false;
 	return !c->initrd_size ||
 	       image_read(c->initrd_fd, segments_at(&c->segments, c->place.initrd_address),
 			  (size_t)c->initrd_size, 0, error);
@@ -177,6 +181,7 @@ static bool gather(struct contents *c, struct image_error *error)
 	for (size_t i = 0; i < c->image.piece_count; i++)
 		good = good && segments_add(&c->segments, c->image.pieces[i].ipa,
 					    c->image.pieces[i].file_size);
+	good = good && segments_add(&c->segments, 0, c->flash_size);
 	good = good && segments_add(&c->segments, c->place.initrd_address, c->initrd_size) &&
 	       segments_add(&c->segments, c->place.dtb_address, c->dtb_size);
 	if (!good || !segments_join(&c->segments))
@@ -198,11 +203,21 @@ static bool open_contents(const struct set_vm *vm, struct contents *c, struct im
 					.has_load = vm->has_load};
 	uint64_t size;
 
-	if (!image_inspect(vm->image, &options, &c->image, &size, error))
-		return false;
-	c->image_fd = image_open(vm->image, &size, error);
-	if (c->image_fd < 0)
-		return false;
+	c->image.low = c->image.high = vm->ram_base;
+	if (vm->image) {
+		if (!image_inspect(vm->image, &options, &c->image, &size, error))
+			return false;
+		c->image_fd = unpack_open(vm->image, &size, error);
+		if (c->image_fd < 0)
+			return false;
+	}
+	if (vm->flash) {
+		c->flash_fd = image_open(vm->flash, &c->flash_size, error);
+		if (c->flash_fd < 0)
+			return false;
+		if (!c->flash_size || c->flash_size > AV_FLASH_SIZE / 2)
+			return image_fail(error, "its size has changed to what no bank of flash holds");
+	}
 	if (vm->initrd) {
 		c->initrd_fd = image_open(vm->initrd, &c->initrd_size, error);
 		if (c->initrd_fd < 0)
@@ -217,6 +232,8 @@ static void close_contents(struct contents *c)
 		close(c->image_fd);
 	if (c->initrd_fd >= 0)
 		close(c->initrd_fd);
+	if (c->flash_fd >= 0)
+		close(c->flash_fd);
 	free(c->dtb);
 	segments_free(&c->segments);
 }
@@ -225,18 +242,23 @@ static void close_contents(struct contents *c)
 static bool add_contents(struct builder *b, struct av_manifest_vm *out, const struct set_vm *vm,
 			 size_t index)
 {
-	struct contents c = {.image_fd = -1, .initrd_fd = -1};
+	struct contents c = {.image_fd = -1, .initrd_fd = -1, .flash_fd = -1};
+	const char *path = vm->image ? vm->image : vm->flash;
 	struct image_error error;
 	bool good;
 
-	good = open_contents(vm, &c, &error) || fail_file(b, vm->name, vm->image, &error);
-	if (good && index != SIZE_MAX && c.place.has_dtb) {
+	good = open_contents(vm, &c, &error) || fail_file(b, vm->name, path, &error);
+	if (good && c.place.has_dtb && vm->dtb) {
+		c.dtb = own_dtb_complete(vm, c.place.initrd_address, c.place.initrd_address + c.initrd_size,
+				      &c.dtb_size, &error);
+		good = c.dtb || fail_file(b, vm->name, vm->dtb, &error);
+	} else if (good && index != SIZE_MAX && c.place.has_dtb) {
 		c.dtb = bundle_make_dtb(b->set, index, c.place.initrd_address,
 					c.place.initrd_address + c.initrd_size, &c.dtb_size,
 					b->error);
 		good = c.dtb;
 	}
-	good = good && (gather(&c, &error) || fail_file(b, vm->name, vm->image, &error));
+	good = good && (gather(&c, &error) || fail_file(b, vm->name, path, &error));
 	good = good && add_segments(b, out, &c.segments);
 	if (good) {
 		out->entry = c.place.entry;
@@ -281,7 +303,8 @@ static bool add_vm(struct builder *b, size_t index)
 	vm->flags = (from->clock_follow ? AV_VM_FLAG_CLOCK_FOLLOW : 0U) |
 		    (from->start_paused ? AV_VM_FLAG_PAUSED : 0U) |
 		    (from->snapshot_refuse ? AV_VM_FLAG_REFUSE : 0U) |
-		    (from->no_shm ? AV_VM_FLAG_NO_SHM : 0U);
+		    (from->no_shm ? AV_VM_FLAG_NO_SHM : 0U) |
+		    (from->flash ? AV_VM_FLAG_FLASH : 0U);
 	vm->vcpu_count = from->vcpu_count;
 	for (unsigned i = 0; i < from->vcpu_count; i++)
 		if (from->vcpu_cpu[i] >= 0)

@@ -22,6 +22,7 @@
 #define IRQ_EDGE 1
 #define IRQ_LEVEL 4
 
+#define FLASH_BANK (AV_FLASH_SIZE / 2)
 #define GICD_BASE 0x08000000
 #define GICD_SIZE 0x10000
 #define GICR_BASE 0x080a0000
@@ -194,6 +195,16 @@ static void write_devices(struct writer *w)
 	}
 }
 
+/* As QEMU's: two banks side by side, each of two 16-bit chips. */
+static void write_flash(struct writer *w)
+{
+	begin(w, "flash@0");
+	put_string(w, "compatible", "cfi-flash");
+	CELLS(w, "reg", 0, 0, 0, FLASH_BANK, 0, FLASH_BANK, 0, FLASH_BANK);
+	CELLS(w, "bank-width", 4);
+	end(w);
+}
+
 /* The regions the VM is a member of, as plain nodes outside RAM. */
 static void write_regions(struct writer *w, const struct set *set, size_t vm)
 {
@@ -277,6 +288,8 @@ static void write_tree(struct writer *w, const struct set *set, size_t index, ui
 	write_cpus(w, set, vm);
 	write_firmware(w);
 	write_devices(w);
+	if (vm->flash)
+		write_flash(w);
 	write_regions(w, set, index);
 	end(w);
 }

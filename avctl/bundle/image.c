@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "image.h"
+#include "unpack.h"
 
 /* The head of a Linux arm64 Image (Documentation/arch/arm64/booting.rst). */
 struct linux_head {
@@ -280,7 +281,7 @@ bool image_inspect(const char *path, const struct image_options *options, struct
 	bool good;
 	int fd;
 
-	fd = image_open(path, file_size, error);
+	fd = unpack_open(path, file_size, error);
 	if (fd < 0)
 		return false;
 	head_size = *file_size < IMAGE_HEAD_SIZE ? (size_t)*file_size : IMAGE_HEAD_SIZE;

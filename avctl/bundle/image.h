@@ -57,6 +57,6 @@ int image_open(const char *path, uint64_t *size, struct image_error *error);
 /* Read count bytes at offset. False with *error when they are not all there. */
 bool image_read(int fd, void *buffer, size_t count, uint64_t offset, struct image_error *error);
 
-/* image_open(), read the head and image_parse(). */
+/* unpack_open(), read the head and image_parse(). */
 bool image_inspect(const char *path, const struct image_options *options, struct image *image,
 		   uint64_t *file_size, struct image_error *error);

@@ -50,13 +50,15 @@ static void place_dtb(const struct set_vm *vm, const struct image *image, uint64
 	place->has_dtb = !vm->no_dtb;
 	if (vm->has_dtb_address) {
 		place->dtb_address = vm->dtb_address;
+	} else if (vm->flash) { /* firmware looks for it there, and gets nothing in x0 */
+		place->dtb_address = vm->ram_base;
 	} else if (image->kind == SET_IMAGE_ELF) {
 		place->dtb_address = vm->ram_base;
 		place->has_dtb = place->has_dtb && image->low - vm->ram_base >= PLACE_DTB_ROOM;
 	} else {
 		place->dtb_address = round_up(initrd_end, 2 * MIB);
 	}
-	if (place->has_dtb && (image->kind != SET_IMAGE_ELF || vm->has_dtb_address))
+	if (place->has_dtb && !vm->flash && (image->kind != SET_IMAGE_ELF || vm->has_dtb_address))
 		place->x0 = place->dtb_address;
 }
 
@@ -70,11 +72,11 @@ bool place_vm(const struct set_vm *vm, const struct image *image, uint64_t initr
 	memset(error, 0, sizeof(*error));
 	if (!check_image(vm, image, error))
 		return false;
-	place->entry = vm->has_entry ? vm->entry : image->entry;
+	place->entry = vm->has_entry ? vm->entry : vm->flash ? 0 : image->entry;
 	if (place->entry % 4)
 		return image_fail(error, "entry 0x%" PRIx64 " is not a multiple of 4",
 				  place->entry);
-	if (!within(vm, place->entry, 4))
+	if (!within(vm, place->entry, 4) && !(vm->flash && place->entry < AV_FLASH_SIZE))
 		return image_fail(error, "entry 0x%" PRIx64 " is not in RAM", place->entry);
 	if (image->high > initrd)
 		initrd = image->high;

@@ -13,7 +13,7 @@ struct segments_run {
 };
 
 struct segments {
-	struct segments_run runs[IMAGE_PIECE_MAX + 2];
+	struct segments_run runs[IMAGE_PIECE_MAX + 3];
 	size_t count;
 };
 

@@ -16,7 +16,7 @@ struct raw_snapshots {
 };
 
 struct raw_vm {
-	char *name, *image, *format, *initrd, *bootargs, *memory, *cpus, *load, *entry,
+	char *name, *image, *format, *initrd, *flash, *bootargs, *memory, *cpus, *load, *entry,
 		*dtb_address, *dtb, *clock, *start, *slice, *shm;
 	struct raw_snapshots *snapshots;
 };

@@ -56,11 +56,14 @@ static const struct schema_map snapshot_map = MAP(snapshot_keys, struct raw_snap
 
 static const struct schema_key vm_keys[] = {
 	TEXT(struct raw_vm, name, "name", SCHEMA_NAME, true, "The VM's name."),
-	TEXT(struct raw_vm, image, "image", SCHEMA_TEXT, true,
-	     "An ELF64 program, a Linux Image or a flat binary, relative to this file."),
+	TEXT(struct raw_vm, image, "image", SCHEMA_TEXT, false,
+	     "An ELF64 program, a Linux Image or a flat binary, relative to this file; also "
+	     "compressed with gzip."),
 	CHOICE(struct raw_vm, format, "format", formats, "What the image is (default: found out)."),
 	TEXT(struct raw_vm, initrd, "initrd", SCHEMA_TEXT, false,
 	     "Initial RAM disk, relative to this file."),
+	TEXT(struct raw_vm, flash, "flash", SCHEMA_TEXT, false,
+	     "Firmware in flash at address 0, where the VM then starts, relative to this file."),
 	TEXT(struct raw_vm, bootargs, "bootargs", SCHEMA_TEXT, false, "Kernel command line."),
 	TEXT(struct raw_vm, memory, "memory", SCHEMA_SIZE, true, "RAM, a multiple of 2MiB."),
 	TEXT(struct raw_vm, cpus, "cpus", SCHEMA_NUMBER, false,
@@ -75,8 +78,8 @@ static const struct schema_key vm_keys[] = {
 	     "Address of the first instruction."),
 	TEXT(struct raw_vm, dtb_address, "dtb-address", SCHEMA_SIZE, false,
 	     "Where the device tree is put."),
-	TEXT(struct raw_vm, dtb, "dtb", SCHEMA_BOOL, false,
-	     "false: give the VM no device tree (default true)."),
+	TEXT(struct raw_vm, dtb, "dtb", SCHEMA_DTB, false,
+	     "A device tree blob of your own; false: none; true, the default: avctl's."),
 	CHOICE(struct raw_vm, clock, "clock", clocks,
 	       "The VM's counter over pauses and restores (default continue)."),
 	CHOICE(struct raw_vm, start, "start", starts, "State after `avctl up` (default running)."),

@@ -14,6 +14,7 @@ enum schema_kind {
 	SCHEMA_NUMBER,
 	SCHEMA_SIZE, /* bytes, or an address */
 	SCHEMA_BOOL,
+	SCHEMA_DTB, /* a truth value or a file */
 	SCHEMA_DURATION,
 	SCHEMA_CHOICE,
 	SCHEMA_CPUS, /* a number or a list of numbers: libcyaml cannot say that, check.c reads it from the tree */

@@ -45,6 +45,8 @@ static json_t *value_schema(const struct schema_key *key)
 		return number_schema(SIZE_PATTERN);
 	case SCHEMA_BOOL:
 		return json_pack("{s:s}", "type", "boolean");
+	case SCHEMA_DTB:
+		return json_pack("{s:[s, s]}", "type", "boolean", "string");
 	case SCHEMA_DURATION:
 		return json_pack("{s:s, s:s}", "type", "string", "pattern", DURATION_PATTERN);
 	case SCHEMA_CHOICE:

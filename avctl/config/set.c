@@ -158,6 +158,8 @@ void set_free(struct set *set)
 		free(set->vms[i].name);
 		free(set->vms[i].image);
 		free(set->vms[i].initrd);
+		free(set->vms[i].flash);
+		free(set->vms[i].dtb);
 		free(set->vms[i].bootargs);
 	}
 	for (size_t i = 0; i < set->region_count; i++)

@@ -19,8 +19,10 @@ enum set_image_kind { SET_IMAGE_ELF, SET_IMAGE_LINUX, SET_IMAGE_FLAT };
 
 struct set_vm {
 	char *name;
-	char *image;    /* absolute path */
+	char *image;    /* absolute path; NULL: firmware alone */
 	char *initrd;   /* absolute path, or NULL */
+	char *flash;    /* firmware at IPA 0: absolute path, or NULL; without it there is an image */
+	char *dtb;      /* a device tree of the user's own, or NULL */
 	char *bootargs; /* or NULL */
 	enum set_image_kind image_kind;
 	uint64_t ram_base, ram_size;

@@ -29,11 +29,12 @@ static json_t *vm_json(const struct set_vm *vm)
 	for (unsigned i = 0; cpu && i < vm->vcpu_count; i++)
 		json_array_append_new(cpu, vm->vcpu_cpu[i] < 0 ? json_null()
 							       : json_integer(vm->vcpu_cpu[i]));
-	json = json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:o, s:o, s:i, s:o, s:s, s:s, s:b, s:b, "
+	json = json_pack("{s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:o, s:o, s:i, s:o, s:s, s:s, s:b, s:b, "
 			 "s:o, "
 			 "s:{s:i, s:o, s:s}}",
-			 "name", vm->name, "image", vm->image, "format", kinds[vm->image_kind],
-			 "initrd", vm->initrd, "bootargs", vm->bootargs, "ram_base",
+			 "name", vm->name, "image", vm->image, "format",
+			 vm->image ? kinds[vm->image_kind] : NULL, "flash", vm->flash,
+			 "dtb_file", vm->dtb, "initrd", vm->initrd, "bootargs", vm->bootargs, "ram_base",
 			 json_hex(vm->ram_base), "memory", json_size(vm->ram_size), "cpus",
 			 vm->vcpu_count, "cpu", cpu, "clock",
 			 vm->clock_follow ? "follow" : "continue", "start",
@@ -177,7 +178,10 @@ static void print_vm(FILE *stream, const struct set_vm *vm)
 
 	fprintf(stream, "  - name: %s\n", vm->name);
 	print_text(stream, "image", vm->image);
-	fprintf(stream, "    format: %s\n", kinds[vm->image_kind]);
+	if (vm->image)
+		fprintf(stream, "    format: %s\n", kinds[vm->image_kind]);
+	print_text(stream, "flash", vm->flash);
+	print_text(stream, "dtb", vm->dtb);
 	print_text(stream, "initrd", vm->initrd);
 	print_text(stream, "bootargs", vm->bootargs);
 	fprintf(stream, "    memory: %s\n    cpus: %u\n", value_size_text(vm->ram_size, size),

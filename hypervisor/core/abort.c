@@ -7,6 +7,7 @@
 #include "core/access.h"
 #include "core/devices.h"
 #include "core/event.h"
+#include "core/flash.h"
 #include "core/guest_copy.h"
 #include "core/log.h"
 #include "core/sched.h"
@@ -84,7 +85,10 @@ static void emulate(struct vcpu *vcpu, uint64_t esr, uint64_t address, uint64_t 
 		value = access.reg == 31 ? 0 : *register_of(vcpu, access.reg);
 	if (access.size < 8)
 		value &= (1UL << (8 * access.size)) - 1;
-	if (!devices_mmio(vcpu, address, access.size, access.write, &value)) {
+	if (flash_is_at(vcpu->vm, address)) {
+		if (!flash_access(vcpu, address, &access, &value))
+			return;
+	} else if (!devices_mmio(vcpu, address, access.size, access.write, &value)) {
 		vcpu_inject_abort(vcpu, esr, far);
 		return;
 	}
@@ -127,6 +131,11 @@ void trap_abort(struct vcpu *vcpu, uint64_t esr)
 	if (!abort_address(esr, far, &address))
 		return;
 	if (address < PLAT_RAM) {
+		if (flash_is_at(vm, address) &&
+		    flash_fault(vcpu, address, is_write(esr), ESR_EC(esr) == EC_IABORT_LOWER)) {
+			vcpu->exits[AV_EXIT_FAULT_OTHER]++;
+			return;
+		}
 		vcpu->exits[AV_EXIT_MMIO]++;
 		emulate(vcpu, esr, address, far);
 		return;

@@ -52,8 +52,8 @@ int call_VM_INFO(struct call *call)
 	info.state = vm->state;
 	info.vcpu_count = vm->vcpu_count;
 	info.flags = vm->flags;
-	info.ram_base = vm->mem.ram_base;
-	info.ram_size = vm->mem.ram_size;
+	info.ram_base = vm->manifest->ram_base;
+	info.ram_size = vm->manifest->ram_size;
 	info.generation = vm->generation;
 	info.snapshot_count = vm->mem.snapshot_count;
 	info.base_id = vm->mem.base ? vm->mem.base->id : AV_SNAPSHOT_NONE;

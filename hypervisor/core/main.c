@@ -13,6 +13,7 @@
 #include "core/cpu.h"
 #include "core/cpu_offsets.h"
 #include "core/event.h"
+#include "core/flash.h"
 #include "core/log.h"
 #include "core/psci.h"
 #include "core/random.h"
@@ -137,7 +138,8 @@ static void vms_build(void)
 	/* VMs and vCPUs lie behind the bundle, the frame array behind them. */
 	boot_next += boot_manifest.head->vm_count * ((sizeof(struct vm) + 127) & ~63UL);
 	for (uint32_t i = 0; i < boot_manifest.head->vm_count; i++)
-		boot_next += (boot_manifest.vms[i].vcpu_count * sizeof(struct vcpu) + 127) & ~63UL;
+		boot_next += flash_room(boot_manifest.vms[i].flags) +
+			     ((boot_manifest.vms[i].vcpu_count * sizeof(struct vcpu) + 127) & ~63UL);
 	frame_init(pa(AV_RAM_PA), ram_size, pa((boot_next + PAGE_MASK) & ~PAGE_MASK));
 	wrong = manifest_check_frames(&boot_manifest, frame_total());
 	if (wrong)

@@ -12,7 +12,7 @@
 #define SLICE_MOST UINT64_C(10000000000)
 #define VM_FLAGS                                                                                \
 	(AV_VM_FLAG_CONTROL | AV_VM_FLAG_CLOCK_FOLLOW | AV_VM_FLAG_PAUSED | AV_VM_FLAG_REFUSE | \
-	 AV_VM_FLAG_NO_SHM)
+	 AV_VM_FLAG_NO_SHM | AV_VM_FLAG_FLASH)
 
 /* Put "table[index].field" together in view->wrong. */
 static const char *wrong_at(struct manifest_view *view, const char *table, uint32_t index,
@@ -150,16 +150,29 @@ static bool is_in_bundle(const struct av_manifest *head, uint64_t offset, uint64
 	       range_within(offset, round_up(size, PAGE_SIZE), start, head->bundle_size - start);
 }
 
+#define BANK_SIZE (AV_FLASH_SIZE / 2)
+
+static bool is_in_flash(const struct av_manifest_vm *vm, uint64_t start, uint64_t size)
+{
+	return vm->flags & AV_VM_FLAG_FLASH && range_within(start, size, 0, AV_FLASH_SIZE);
+}
+
+/* Whole pages of RAM, or from the start of a flash bank. */
+static bool is_place(const struct av_manifest_vm *vm, uint64_t start, uint64_t size)
+{
+	if (is_in_flash(vm, start, size))
+		return start % BANK_SIZE == 0 && size <= BANK_SIZE;
+	return is_aligned(start, PAGE_SIZE) && range_within(start, size, vm->ram_base, vm->ram_size);
+}
+
 static const char *check_segment(const struct manifest_view *view, const struct av_manifest_vm *vm,
 				 uint32_t index)
 {
 	const struct av_manifest_segment *segment = &view->segments[index];
 
-	if (!segment->size || segment->size > vm->ram_size)
+	if (!segment->size || segment->size > IPA_LIMIT)
 		return "size";
-	if (!is_aligned(segment->ipa, PAGE_SIZE) ||
-	    !range_within(segment->ipa, round_up(segment->size, PAGE_SIZE), vm->ram_base,
-			  vm->ram_size))
+	if (!is_place(vm, segment->ipa, round_up(segment->size, PAGE_SIZE)))
 		return "ipa";
 	if (!is_in_bundle(view->head, segment->offset, segment->size))
 		return "offset";
@@ -207,7 +220,10 @@ static const char *check_vm(const struct manifest_view *view, uint32_t index, ui
 	if (!is_aligned(vm->ram_size, REGION_2M_SIZE) || !vm->ram_size ||
 	    vm->ram_size > IPA_LIMIT - vm->ram_base)
 		return "ram_size";
-	if (!is_aligned(vm->entry, 4) || !range_within(vm->entry, 4, vm->ram_base, vm->ram_size))
+	if (vm->flags & AV_VM_FLAG_FLASH && vm->ram_base != DEVICES_END)
+		return "ram_base";
+	if (!is_aligned(vm->entry, 4) || (!range_within(vm->entry, 4, vm->ram_base, vm->ram_size) &&
+					  !is_in_flash(vm, vm->entry, 4)))
 		return "entry";
 	if (!vm->frame_budget || vm->frame_budget > view->head->ram_size / PAGE_SIZE)
 		return "frame_budget";

@@ -51,7 +51,7 @@ static int64_t cpu_on(struct vcpu *vcpu, uint64_t affinity, uint64_t entry, uint
 
 	if (!other)
 		return PSCI_INVALID_PARAMETERS;
-	if (entry & 3 || !range_within(entry, 4, vm->mem.ram_base, vm->mem.ram_size))
+	if (entry & 3 || !range_within(entry, 4, vm->manifest->ram_base, vm->manifest->ram_size))
 		return PSCI_INVALID_ADDRESS;
 	spin_lock(&vm->lock);
 	if (is_on(other)) {

@@ -8,6 +8,7 @@
 #include "core/cpu.h"
 #include "core/devices.h"
 #include "core/event.h"
+#include "core/flash.h"
 #include "core/log.h"
 #include "core/ports.h"
 #include "core/region.h"
@@ -17,6 +18,7 @@
 #include "core/vcpu.h"
 #include "core/vm_state.h"
 #include "drivers/gicv3.h"
+#include "platform/qemu-virt/platform.h"
 
 #define HOLD_BOUND_NS 20000000000u
 
@@ -246,6 +248,17 @@ static void create_vcpus(struct vm *vm)
 	}
 }
 
+/* What the bundle has for this VM, in its place. */
+static int map_segment(struct vm *vm, const struct av_manifest_segment *s)
+{
+	uint64_t pages = (s->size + PAGE_MASK) >> PAGE_SHIFT;
+
+	if (s->ipa >= PLAT_RAM)
+		return vmem_map_bundle(&vm->mem, ipa(s->ipa), pa(AV_BUNDLE_PA + s->offset), pages);
+	flash_image(vm, s->ipa, pa(AV_BUNDLE_PA + s->offset), pages);
+	return 0;
+}
+
 static void create_memory(struct vm *vm, unsigned vmid_share)
 {
 	const struct av_manifest_vm *m = vm->manifest;
@@ -263,19 +276,26 @@ static void create_memory(struct vm *vm, unsigned vmid_share)
 		.evicted = evicted,
 		.evicted_ctx = vm,
 	};
-	int error = vmem_init(&vm->mem, &config);
+	int error;
+
+	if (vm->flash) {
+		config.ram_size += config.ram_base - PLAT_FLASH_STORE;
+		config.ram_base = PLAT_FLASH_STORE;
+	}
+	error = vmem_init(&vm->mem, &config);
+
 
 	if (error)
 		boot_refuse("vm[%u] (%s): memory: error %d (frame_budget %lu)", vm->index, vm->name, error,
 			    m->frame_budget);
 	for (uint32_t i = 0; i < m->segment_count; i++) {
 		const struct av_manifest_segment *s = &boot_manifest.segments[m->segment_first + i];
-		uint64_t pages = (s->size + PAGE_MASK) >> PAGE_SHIFT;
 
-		error = vmem_map_bundle(&vm->mem, ipa(s->ipa), pa(AV_BUNDLE_PA + s->offset), pages);
+		error = map_segment(vm, s);
 		if (error)
 			boot_refuse("vm[%u] (%s): segment %u: error %d", vm->index, vm->name, i, error);
 	}
+	flash_map(vm);
 }
 
 void vm_create(unsigned index)
@@ -292,6 +312,7 @@ void vm_create(unsigned index)
 	create_vcpus(vm);
 	devices_init(vm);
 	ports_claim(vm);
+	flash_create(vm);
 	vm_state_parts(vm);
 	create_memory(vm, 255 / boot_manifest.head->vm_count);
 	vm->cntvoff = counter_now() - clock_origin;

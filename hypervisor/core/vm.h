@@ -108,6 +108,8 @@ struct vm {
 		uint32_t word;
 	} crash, undo_crash;
 
+	struct flash *flash; /* NULL: none */
+
 	const struct av_manifest_vm *manifest;
 	struct av_vm_stats stats; /* exits and cpu_ns: of the vCPUs */
 	struct log_limit {
@@ -129,7 +131,7 @@ struct vm {
 	uint64_t output_window;
 	uint64_t output_bytes;
 
-	struct state_part parts[5 + 2 * AV_VCPU_MAX];
+	struct state_part parts[7 + 2 * AV_VCPU_MAX];
 	unsigned part_count;
 };
 

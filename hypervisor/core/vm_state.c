@@ -2,6 +2,7 @@
 /* vm_state.c - {save, load} of each part. All vCPUs are unloaded: everything is in memory. Reset is a load of `boot`. */
 #include "core/vm_state.h"
 #include "core/bug.h"
+#include "core/flash.h"
 #include "core/region.h"
 #include "core/string.h"
 
@@ -86,6 +87,7 @@ void vm_state_parts(struct vm *vm)
 	add(vm, (struct state_part){"gic", sizeof(struct vgic_dist_state), gic_save, gic_load, vm});
 	add(vm, (struct state_part){"uart", sizeof(struct vpl011_state), uart_save, uart_load, vm});
 	add(vm, (struct state_part){"console", sizeof(struct vconsole_state), console_save, console_load, vm});
+	flash_parts(vm, add);
 	add(vm, (struct state_part){"regions", (uint32_t)region_state_size(vm), region_state_save,
 				    region_state_load, vm});
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {

@@ -110,23 +110,41 @@ void vmem_unlink_region(struct vmem *m, struct vmem_attach *attach)
 	}
 }
 
+static struct vmem_attach *attached_at(struct vmem *m, ipa_t start)
+{
+	for (uint32_t i = 0; i < m->attach_count; i++)
+		if (m->attach[i].start == start.value)
+			return &m->attach[i];
+	return NULL;
+}
+
+/* Any of its vCPUs, on any PE, may have it cached; the memory may be another's next. */
+static void unlink_everywhere(struct vmem *m, struct vmem_attach *attach)
+{
+	if (!attach->linked)
+		return;
+	vmem_unlink_region(m, attach);
+	m->stats.tlbi_broadcast++;
+	arch_tlb_all();
+}
+
 bool vmem_detach_region(struct vmem *m, ipa_t start)
 {
-	for (uint32_t i = 0; i < m->attach_count; i++) {
-		struct vmem_attach *attach = &m->attach[i];
+	struct vmem_attach *attach = attached_at(m, start);
 
-		if (attach->start != start.value)
-			continue;
-		if (attach->linked) {
-			/* Any of its vCPUs, on any PE, may have it cached; the memory may be another's next. */
-			vmem_unlink_region(m, attach);
-			m->stats.tlbi_broadcast++;
-			arch_tlb_all();
-		}
-		*attach = m->attach[--m->attach_count];
-		return true;
-	}
-	return false;
+	if (!attach)
+		return false;
+	unlink_everywhere(m, attach);
+	*attach = m->attach[--m->attach_count];
+	return true;
+}
+
+void vmem_unlink(struct vmem *m, ipa_t start)
+{
+	struct vmem_attach *attach = attached_at(m, start);
+
+	if (attach)
+		unlink_everywhere(m, attach);
 }
 
 void vmem_reserve_window(struct vmem *m, uint64_t least)

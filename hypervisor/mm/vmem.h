@@ -52,7 +52,7 @@ struct vmem_config {
 
 /* The L3 tables of one shared region, used by all members that have the same rights. */
 struct region_tables {
-	pa_t memory;
+	pa_t memory; /* 0: not in one piece; EL2 does not read it for the guest */
 	uint64_t size;
 	pa_t tables; /* contiguous, one per 2 MiB */
 };
@@ -176,6 +176,12 @@ bool vmem_detach_region(struct vmem *m, ipa_t start);
 void vmem_reserve_window(struct vmem *m, uint64_t least);
 /* A free address for a region of this size, or 0. Not the one given up last while there are others. */
 uint64_t vmem_find_window(struct vmem *m, uint64_t size);
+
+/*
+ * The live tree forgets the window that starts there, on all PEs, until the next fault in it. The caller keeps
+ * faults there from vmem_fault() for as long as the guest is not to see it.
+ */
+void vmem_unlink(struct vmem *m, ipa_t start);
 
 /*
  * A stage-2 fault at an address, of data or of an instruction fetch. Pages are XN until their first

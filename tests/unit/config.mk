@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 CONFIG_SRC := $(wildcard avctl/config/*.c avctl/bundle/*.c) hypervisor/core/manifest.c
-CONFIG_LIBS := -lcyaml -lyaml -lfdt -ljansson
+CONFIG_LIBS := -lcyaml -lyaml -lfdt -ljansson -lz
 
 # mkbundle SET.yaml CONTROL.elf RAMFILE: the RAM file without `avctl up`, for QEMU by hand.
 mkbundle: $(B)/mkbundle
@@ -25,7 +25,7 @@ UNIT_bundle_LIBS := $(CONFIG_LIBS)
 # Static libraries, so that the wrapped allocation functions are theirs too.
 UNITS += config_memory
 UNIT_config_memory_SRC := tests/unit/test_config_memory.c tests/unit/config_files.c $(CONFIG_SRC)
-UNIT_config_memory_LIBS := -l:libcyaml.a -l:libyaml.a -lfdt -ljansson \
+UNIT_config_memory_LIBS := -l:libcyaml.a -l:libyaml.a -lfdt -ljansson -lz \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
 
 # make fuzz-yaml fuzz-manifest fuzz-image: each for FUZZ_SECONDS, from the corpus in the tree.
@@ -34,7 +34,7 @@ FUZZ_CFLAGS := -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-saniti
 	-Iabi -Ihypervisor -Iavctl -Itests/unit
 FUZZ_yaml_SRC := tests/unit/config_files.c $(CONFIG_SRC)
 FUZZ_manifest_SRC := hypervisor/core/manifest.c
-FUZZ_image_SRC := tests/unit/config_files.c avctl/bundle/image.c avctl/bundle/place.c
+FUZZ_image_SRC := tests/unit/config_files.c avctl/bundle/image.c avctl/bundle/unpack.c avctl/bundle/place.c
 .PHONY: fuzz-yaml fuzz-manifest fuzz-image
 fuzz-yaml fuzz-manifest fuzz-image: fuzz-%: $(B)/fuzz/%
 	@mkdir -p $(B)/fuzz/corpus-$*
@@ -50,3 +50,8 @@ UNIT_value_SRC := tests/unit/test_value.c avctl/config/value.c
 UNITS += config_fields
 UNIT_config_fields_SRC := tests/unit/test_config_fields.c tests/unit/config_files.c $(CONFIG_SRC)
 UNIT_config_fields_LIBS := $(CONFIG_LIBS)
+
+UNITS += own_files
+UNIT_own_files_SRC := tests/unit/test_own_files.c tests/unit/config_files.c $(CONFIG_SRC)
+UNIT_own_files_CFLAGS := '-DUNPACK_SIZE_MAX=(UINT64_C(2)<<20)'
+UNIT_own_files_LIBS := $(CONFIG_LIBS)

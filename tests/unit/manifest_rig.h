@@ -98,14 +98,18 @@ static inline void rig_walk(const struct manifest_view *view)
 		MUST(strnlen(vm->name, 32) < 32 && vm->name[0]);
 		MUST(vm->vcpu_count >= 1 && vm->vcpu_count <= AV_VCPU_MAX);
 		MUST(vm->ram_base >= 0x40000000 && end > vm->ram_base && end <= UINT64_C(1) << 36);
-		MUST(vm->entry >= vm->ram_base && vm->entry < end);
+		MUST((vm->entry >= vm->ram_base && vm->entry < end) ||
+		     (vm->flags & AV_VM_FLAG_FLASH && vm->entry < AV_FLASH_SIZE));
 		for (uint32_t j = 0; j < vm->segment_count; j++) {
 			const struct av_manifest_segment *segment =
 				&view->segments[vm->segment_first + j];
 			uint64_t pages = (segment->size + 4095) / 4096 * 4096;
 
 			MUST(vm->segment_first + j < head->segment_count);
-			MUST(segment->ipa >= vm->ram_base && segment->ipa + pages <= end);
+			if (vm->flags & AV_VM_FLAG_FLASH && segment->ipa < AV_FLASH_SIZE)
+				MUST(segment->ipa % (AV_FLASH_SIZE / 2) == 0 && pages <= AV_FLASH_SIZE / 2);
+			else
+				MUST(segment->ipa >= vm->ram_base && segment->ipa + pages <= end);
 			MUST(segment->offset >= head->manifest_size &&
 			     segment->offset + pages <= bundle_end);
 		}

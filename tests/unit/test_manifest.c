@@ -174,7 +174,7 @@ static void what_is_wrong_with_a_vm_is_named(void **state)
 	WRONG("vm[2].name", memcpy(rig.vms[2].name, "vm1", 4));
 	WRONG("vm[0].flags", rig.vms[0].flags = 0);
 	WRONG("vm[2].flags", rig.vms[2].flags = AV_VM_FLAG_CONTROL);
-	WRONG("vm[1].flags", rig.vms[1].flags = 0x20);
+	WRONG("vm[1].flags", rig.vms[1].flags = 0x80);
 	WRONG("vm[1].vcpu_count", rig.vms[1].vcpu_count = 0);
 	WRONG("vm[1].vcpu_count", rig.vms[1].vcpu_count = 9);
 	WRONG("vm[1].vcpu_cpu", rig.vms[1].vcpu_cpu[0] = 2);
@@ -196,6 +196,26 @@ static void what_is_wrong_with_a_vm_is_named(void **state)
 	WRONG("vm[2].segment_count", rig.vms[2].segment_count = UINT32_MAX);
 	WRONG("segment_count", rig.vms[2].segment_count = 0);
 	WRONG("vm[2].reserved", rig.vms[2].reserved = 1);
+}
+
+static void flash_takes_an_image_at_the_start_of_a_bank(void **state)
+{
+	struct rig rig;
+	char text[64];
+
+	(void)state;
+	rig_make(&rig);
+	rig.vms[1].flags |= AV_VM_FLAG_FLASH;
+	rig.vms[1].entry = 0;
+	rig.segments[rig.vms[1].segment_first].ipa = AV_FLASH_SIZE / 2;
+	rig_sign(&rig);
+	assert_null(check(&rig, sizeof(rig), text));
+	WRONG("segment[0].ipa", rig.segments[0].ipa = 0);
+	WRONG("vm[1].entry", rig.vms[1].entry = 0);
+	WRONG("segment[1].ipa", (rig.vms[1].flags |= AV_VM_FLAG_FLASH,
+				 rig.segments[rig.vms[1].segment_first].ipa = 0x1000));
+	WRONG("vm[1].entry", (rig.vms[1].flags |= AV_VM_FLAG_FLASH, rig.vms[1].entry = AV_FLASH_SIZE));
+	WRONG("vm[1].ram_base", (rig.vms[1].flags |= AV_VM_FLAG_FLASH, rig.vms[1].ram_base += 0x200000));
 }
 
 static void what_is_wrong_with_a_segment_is_named(void **state)
@@ -299,6 +319,7 @@ int main(void)
 		cmocka_unit_test(what_is_wrong_with_the_head_is_named),
 		cmocka_unit_test(what_is_wrong_with_a_vm_is_named),
 		cmocka_unit_test(what_is_wrong_with_a_segment_is_named),
+		cmocka_unit_test(flash_takes_an_image_at_the_start_of_a_bank),
 		cmocka_unit_test(what_is_wrong_with_a_region_is_named),
 		cmocka_unit_test(only_regions_without_a_common_member_may_have_one_address),
 		cmocka_unit_test(budgets_that_exceed_the_frames_are_named),

@@ -6,6 +6,9 @@
  */
 #pragma once
 
+#define PLAT_FLASH_SIZE 0x08000000 /* two banks from 0 */
+/* No device of a guest is here: what its flash holds besides the image (core/flash.c). */
+#define PLAT_FLASH_STORE 0x38000000
 #define PLAT_GICD 0x08000000
 #define PLAT_GICD_SIZE 0x10000
 #define PLAT_GICR 0x080a0000
