@@ -43,7 +43,11 @@ say() {
 type() {
 	local code
 
-	printf '%s$ %s%s\n' "$bold" "$*" "$plain"
+	printf '%s$' "$bold"
+	for word; do
+		case $word in *[!A-Za-z0-9_./=:@,+-]*) printf " '%s'" "$word" ;; *) printf ' %s' "$word" ;; esac
+	done
+	printf '%s\n' "$plain"
 	timeout 30 "$@" >"$out" </dev/null
 	code=$?
 	cat "$out"

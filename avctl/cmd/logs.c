@@ -85,6 +85,10 @@ int cmd_logs(struct ctx *ctx)
 	if (result != RC_OK)
 		return result;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT && ctx_arg(ctx, 0))
+		return out_error(RC_NOT_FOUND, "avctl config show names the VMs",
+				 "no log of \"%s\": the set has no such VM, or has never run",
+				 ctx_arg(ctx, 0));
 	if (fd < 0)
 		return out_error(errno == ENOENT ? RC_NOT_FOUND : RC_FAILED,
 				 "avctl ps, avctl config show", "%s: %s", path, strerror(errno));

@@ -67,7 +67,7 @@ static int build(const struct ctx *ctx, const char *choice, struct agent_request
 		snprintf(what, size, "snapshot \"%s\"", value);
 	} else {
 		line_add_number(&request->line, choice, 1);
-		snprintf(what, size, "%s snapshot", choice);
+		snprintf(what, size, "%s", strcmp(choice, "latest") ? choice : "snapshot");
 	}
 	if (!ctx_flag(ctx, "no-undo"))
 		line_add_number(&request->line, "keep_undo", 1);
