@@ -32,8 +32,8 @@
  *
  * hello                                ok proto=1 abi=1.0 version=STR features=HEX boots=N vms=N debug=0|1
  * ping                                 ok
- * vms                                  row per VM: name index state vcpus ram_base ram_size generation snapshots base frames_used
- *                                      frames_budget ram_frames dirty_frames uptime_ns restarts cpu
+ * vms                                  row per VM: name index state vcpus ram_base ram_size generation snapshots base origin
+ *                                      frames_used frames_budget ram_frames dirty_frames uptime_ns restarts cpu
  *                                      flags [reason pc esr far word when crashed]; control VM included (flags bit 0)
  * vm vm=                               the same as one row
  * stats vm=                            row: hvc= smc= wfi= sysreg= mmio= touch= write= fault= irq= abort= other= cpu_ns= tlbi_local=
@@ -50,6 +50,9 @@
  *                                      vm_time_ns unique shared reclaimable pinned state base
  * delete vm= id=N|name=|undo=1         ok id=
  * set vm= id=N|name= [new_name=] [pinned=0|1]   ok id=
+ * diff vm= a=ID b=ID [from=HEX]        ID is a number, live, boot or undo. Row per run of pages with different frames: ipa count pa_a pa_b
+ *                                      (0x0: none); ok next=HEX, to go on from; AV_DIFF_END at the end
+ * state vm= id=ID                      row per part of the state: part [vcpu] size sum [value] [x0 ... x30 pc pstate ... of a vCPU]
  * regions                              row per region, those got at run time included: name ipa size pa members=NAME:ro,NAME:rw
  *                                      numbers=0,1 (of the members) number common output key serial intid
  * events since=N                       row per event: seq time_ns kind vm a b text ; ok next=N lost=N ; at most 64 rows

@@ -67,6 +67,8 @@
 #define AV_SNAPSHOT_UNDO 0xFFFFFFFFFFFFFFFD
 #define AV_SNAPSHOT_NONE 0xFFFFFFFFFFFFFFFC /* "no parent", "no base" */
 
+#define AV_SNAPSHOT_LIVE 0xFFFFFFFFFFFFFFFB /* SNAPSHOT_DIFF, SNAPSHOT_STATE: what the VM is now */
+
 /* SNAPSHOT_SET x3: what to change. */
 #define AV_SNAPSHOT_SET_NAME 1	/* x4 = IPA of char[32] (empty: no name), x5 = 0 */
 #define AV_SNAPSHOT_SET_PINNED 2 /* x4 = 0 or 1, x5 = 0 */
@@ -104,6 +106,11 @@
  *                      undo was asked for and could not be paid, x3 = ns the VM was held
  * SNAPSHOT_DELETE      in x1 = target, x2 = id; out x1 = id
  * SNAPSHOT_SET         in x1 = target, x2 = id, x3 = AV_SNAPSHOT_SET_*, x4, x5; out x1 = id
+ * SNAPSHOT_DIFF        in x1 = target, x2, x3 = two ids, or AV_SNAPSHOT_LIVE; x4 = cursor, 0 at first; x5 = buffer for
+ *                      AV_PAGE_RUNS struct av_page_run; out x1 = how many were written, x2 = the next cursor, AV_DIFF_END at
+ *                      the end
+ * SNAPSHOT_STATE       in x1 = target, x2 = id, or AV_SNAPSHOT_LIVE; x3 = number of the part, x4 = buffer for a
+ *                      struct av_state_part, x5 = its size; out x1 = size of the structure, x2 = how many parts there are
  * REGION_GET           in x1 = key, x2 = bytes, x3 = AV_REGION_GET_*;
  *                      out x1 = IPA, x2 = region number, x3 = own member number
  * REGION_DETACH        in x1 = region
@@ -161,6 +168,7 @@ struct av_vm_info {
 	char crash_reason[64];	 /* printable, NUL-terminated */
 	uint8_t vcpu_cpu[8];	 /* physical CPU of each vCPU; those that are not there 0xff */
 	uint8_t vcpu_power[8];	 /* AV_VCPU_* of each vCPU; those that are not there 0 */
+	uint64_t origin_id;	 /* snapshot last taken or restored, the next one's parent; it may be gone. AV_SNAPSHOT_BOOT */
 };
 
 #define AV_VCPU_OFF 0	  /* not started yet, or turned off (PSCI) */
@@ -234,6 +242,38 @@ struct av_snapshot_info {
 	uint32_t is_base;
 	uint32_t reserved;
 	char name[AV_NAME_SIZE];
+};
+
+/* SNAPSHOT_DIFF: pages in a row that A and B have different frames for. Their contents may be the same all the same. */
+struct av_page_run {
+	uint64_t ipa;
+	uint64_t pa_a; /* of the first one, the others follow it; 0: A has none there, it would read zeros */
+	uint64_t pa_b;
+	uint32_t count;
+	uint32_t kind; /* AV_PAGE_* */
+};
+#define AV_PAGE_RUNS 32
+#define AV_DIFF_END 0xFFFFFFFFFFFFFFFF
+#define AV_PAGE_BOTH 1	 /* both have a page */
+#define AV_PAGE_ONLY_A 2
+#define AV_PAGE_ONLY_B 3
+
+/* SNAPSHOT_STATE: a piece of the state besides RAM. */
+struct av_state_part {
+	char name[AV_NAME_SIZE]; /* "clock", "gic", "vcpu", ... */
+	uint32_t vcpu;		 /* whose it is; 0xFFFFFFFF: the VM's */
+	uint32_t size;
+	uint64_t checksum; /* of its bytes: equal parts have equal ones */
+	uint64_t value;	   /* of "clock": the VM's counter */
+	/* Of "vcpu", else all 0. */
+	uint64_t x[31];
+	uint64_t pc, pstate;
+	uint64_t sp_el0, sp_el1, elr_el1, spsr_el1, esr_el1, far_el1, vbar_el1;
+	uint64_t sctlr_el1, tcr_el1, ttbr0_el1, ttbr1_el1, mair_el1, contextidr_el1;
+	uint64_t tpidr_el0, tpidrro_el0, tpidr_el1;
+	uint64_t cntv_ctl_el0, cntv_cval_el0, cntp_ctl_el0, cntp_cval_el0;
+	uint64_t fp_checksum; /* of q0-q31, FPSR, FPCR */
+	uint64_t power;	      /* AV_VCPU_OFF or AV_VCPU_ON */
 };
 
 /* REGION_INFO: x1 = index, x2 = buffer IPA, x3 = its size. A VM that is not a member gets NOT_FOUND, unless control. */

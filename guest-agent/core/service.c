@@ -31,6 +31,8 @@ static const struct verb {
 	{"snapshots", service_snapshots, "vm ", false},
 	{"delete", service_delete, "vm id name undo ", false},
 	{"set", service_set, "vm id name new_name pinned ", false},
+	{"diff", service_diff, "vm a b from ", false},
+	{"state", service_state, "vm id ", false},
 	{"regions", service_regions, "", false},
 	{"events", service_events, "since ", false},
 	{"log", service_log, "since ", false},

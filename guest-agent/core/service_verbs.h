@@ -31,6 +31,9 @@ int64_t service_snapshots(struct service *service);
 int64_t service_delete(struct service *service);
 int64_t service_set(struct service *service);
 
+int64_t service_diff(struct service *service);
+int64_t service_state(struct service *service);
+
 int64_t service_regions(struct service *service);
 int64_t service_events(struct service *service);
 int64_t service_log(struct service *service);

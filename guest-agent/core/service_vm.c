@@ -41,6 +41,7 @@ static void send_vm(struct service *service, const struct av_vm_info *vm)
 	line_add_number(out, "generation", vm->generation);
 	line_add_number(out, "snapshots", vm->snapshot_count);
 	service_add_id(out, "base", vm->base_id);
+	service_add_id(out, "origin", vm->origin_id);
 	line_add_number(out, "frames_used", vm->frames_used);
 	line_add_number(out, "frames_budget", vm->frames_budget);
 	line_add_number(out, "ram_frames", vm->ram_frames);

@@ -57,6 +57,7 @@ int call_VM_INFO(struct call *call)
 	info.generation = vm->generation;
 	info.snapshot_count = vm->mem.snapshot_count;
 	info.base_id = vm->mem.base ? vm->mem.base->id : AV_SNAPSHOT_NONE;
+	info.origin_id = vm->mem.origin;
 	info.frames_used = vm->mem.budget.used;
 	info.frames_budget = vm->mem.budget.limit;
 	info.ram_frames = vm->mem.ram_count;

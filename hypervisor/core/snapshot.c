@@ -71,6 +71,11 @@ static uint8_t *part_address(const struct vmem *m, const struct snapshot *record
 	return (uint8_t *)frame_ptr(frame) + place.offset;
 }
 
+const void *snapshot_part(const struct vmem *m, const struct snapshot *record, uint32_t part)
+{
+	return part_address(m, record, part);
+}
+
 static void load_parts(const struct vmem *m, const struct snapshot *record)
 {
 	const struct state_part *part = m->parts, *end = part + m->part_count;

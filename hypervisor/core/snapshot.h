@@ -97,5 +97,8 @@ int snapshot_rename(struct vmem *m, uint64_t id, const char name[AV_NAME_SIZE]);
 /* AV_E_NOT_FOUND, AV_E_INVALID (boot and undo). */
 int snapshot_pin(struct vmem *m, uint64_t id, bool pinned);
 
+/* The saved state part of that number. */
+const void *snapshot_part(const struct vmem *m, const struct snapshot *record, uint32_t part);
+
 /* Facts and page counts; walks the tables the snapshot owns. */
 void snapshot_info(struct vmem *m, const struct snapshot *snapshot, struct av_snapshot_info *info);

@@ -5,3 +5,6 @@
 
 /* Fill vm->parts. The devices and vCPUs exist. */
 void vm_state_parts(struct vm *vm);
+
+/* What a saved part (its number as in vm->parts) says, for who compares snapshots. */
+void vm_state_describe(const struct vm *vm, uint32_t part, const void *saved, struct av_state_part *to);

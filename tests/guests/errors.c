@@ -252,6 +252,27 @@ static void room(void)
 
 /* --- in place of the control VM */
 
+static int64_t differ(uint64_t vm, uint64_t id, uint64_t buffer)
+{
+	return hvc_SNAPSHOT_DIFF(vm, AV_SNAPSHOT_BOOT, id, 0, buffer).status;
+}
+
+static int64_t state_of(uint64_t vm, uint64_t id, uint64_t part, uint64_t buffer)
+{
+	return hvc_SNAPSHOT_STATE(vm, id, part, buffer, sizeof(struct av_state_part)).status;
+}
+
+static void comparisons(void)
+{
+	expect("comparison", differ(TARGET, AV_SNAPSHOT_LIVE, BUFFER), AV_OK);
+	expect("SNAPSHOT_DIFF", differ(TARGET, 77, BUFFER), AV_E_NOT_FOUND);
+	expect("SNAPSHOT_DIFF", differ(TARGET, AV_SNAPSHOT_LIVE, NOWHERE), AV_E_BAD_ADDRESS);
+	expect("state", state_of(TARGET, AV_SNAPSHOT_LIVE, 0, BUFFER), AV_OK);
+	expect("SNAPSHOT_STATE", state_of(TARGET, 77, 0, BUFFER), AV_E_NOT_FOUND);
+	expect("SNAPSHOT_STATE", state_of(TARGET, AV_SNAPSHOT_BOOT, 99, BUFFER), AV_E_NOT_FOUND);
+	expect("SNAPSHOT_STATE", state_of(TARGET, AV_SNAPSHOT_BOOT, 0, NOWHERE), AV_E_BAD_ADDRESS);
+}
+
 /* What each does to the control VM itself, and with bits it does not know. */
 static void denied(void)
 {
@@ -267,6 +288,8 @@ static void denied(void)
 		expect("SNAPSHOT_TAKE", hvc_SNAPSHOT_TAKE(itself[i], 0, 0, 0).status, AV_E_DENIED);
 		expect("SNAPSHOT_RESTORE",
 		       hvc_SNAPSHOT_RESTORE(itself[i], AV_SNAPSHOT_BOOT, 0).status, AV_E_DENIED);
+		expect("SNAPSHOT_DIFF", differ(itself[i], 0, BUFFER), AV_E_DENIED);
+		expect("SNAPSHOT_STATE", state_of(itself[i], 0, 0, BUFFER), AV_E_DENIED);
 	}
 	expect("REGION_GET", hvc_REGION_GET(1, 4096, 0).status, AV_E_DENIED);
 	expect("VM_START", hvc_VM_START(TARGET, 2).status, AV_E_INVALID);
@@ -317,6 +340,7 @@ static void check_control(void)
 	general();
 	denied();
 	states();
+	comparisons();
 	buffers();
 	say("done", wrong ? "WRONG" : "ok", true);
 	serve_control(crash, crash);

@@ -18,3 +18,6 @@ UNIT_audit_SRC := tests/unit/test_audit.c $(MM_UNIT_SRC)
 
 UNITS += attach
 UNIT_attach_SRC := tests/unit/test_attach.c $(MM_UNIT_SRC)
+
+UNITS += differ
+UNIT_differ_SRC := tests/unit/test_differ.c $(MM_UNIT_SRC)
