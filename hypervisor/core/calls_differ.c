@@ -43,6 +43,7 @@ int call_SNAPSHOT_DIFF(struct call *call)
 
 	if (vm->flags & AV_VM_FLAG_CONTROL)
 		return AV_E_DENIED;
+	memset(&runs[0], 0, sizeof(runs[0]));
 	spin_lock(&vm->lock);
 	a = root_of(&vm->mem, call->in.args[1]);
 	b = root_of(&vm->mem, call->in.args[2]);
@@ -53,7 +54,8 @@ int call_SNAPSHOT_DIFF(struct call *call)
 		return AV_E_NOT_FOUND;
 	call->results[0] = count;
 	call->results[1] = cursor;
-	return give(call, call->in.args[4], runs, count * sizeof(runs[0]));
+	/* At least one, so that a bad buffer is told whatever there is to say. */
+	return give(call, call->in.args[4], runs, (count ? count : 1) * sizeof(runs[0]));
 }
 
 /* False: there is no such snapshot. The operation lock is held. */
