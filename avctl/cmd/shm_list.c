@@ -101,15 +101,15 @@ static void members_json(json_t *members, const struct shm_view *view)
 	struct av_region_state state;
 	bool known = shm_view_state(view, &state);
 
-	for (size_t i = 0; known && i < json_array_size(members) && i < AV_REGION_MEMBERS; i++) {
+	for (size_t i = 0; known && i < json_array_size(members); i++) {
 		json_t *member = json_array_get(members, i);
-		uint32_t now = av_member_state(state.member[i]);
+		uint64_t word = shm_view_member(view, &state, i);
+		uint32_t now = av_member_state(word);
 
 		if (now <= AV_MEMBER_STOPPED)
 			json_object_set_new(member, "state", json_string(states[now]));
-		json_object_set_new(
-			member, "generation",
-			json_integer((json_int_t)av_member_generation(state.member[i])));
+		json_object_set_new(member, "generation",
+				    json_integer((json_int_t)av_member_generation(word)));
 	}
 }
 
@@ -167,7 +167,8 @@ static void list_table(const struct regions *regions, const struct look *looks, 
 		shm_text_members_now(&regions->views[i], members, sizeof(members));
 		table_row(table);
 		table_set(table, 0, region->name);
-		table_set_number(table, 1, region->address);
+		if (region->address) /* got by key: each member has its own */
+			table_set_number(table, 1, region->address);
 		table_set(table, 2, out_size(size, region->size));
 		table_set_number(table, 3, region->field_count);
 		table_set(table, 4, members);

@@ -109,25 +109,32 @@ int regions_open(struct ctx *ctx, struct regions *regions)
 	return RC_OK;
 }
 
-/* "vm1:rw,vm2:ro" */
-static void read_members(const struct set *set, struct set_region *region, char *text)
+/* "vm1:rw,vm2:ro" and "0,5": the members, and their numbers. */
+static void read_members(const struct set *set, struct set_region *region, struct shm_view *view,
+			 char *text, char *numbers)
 {
-	char *rest = NULL;
+	char *rest = NULL, *number_rest = NULL;
+	char *number = strtok_r(numbers, ",", &number_rest);
 
 	region->members = calloc(set->vm_count + 1, sizeof(*region->members));
+	view->numbered = true;
 	for (char *word = strtok_r(text, ",", &rest); region->members && word;
 	     word = strtok_r(NULL, ",", &rest)) {
 		char *right = strchr(word, ':');
 
-		if (!right)
-			continue;
-		*right++ = '\0';
-		for (size_t i = 0; i < set->vm_count && region->member_count < set->vm_count; i++) {
-			if (strcmp(set->vms[i].name, word) != 0)
+		for (size_t i = 0; right && i < set->vm_count; i++) {
+			size_t at = region->member_count;
+
+			if (strncmp(set->vms[i].name, word, (size_t)(right - word)) != 0 ||
+			    set->vms[i].name[right - word] || at == set->vm_count ||
+			    at == AV_REGION_MEMBERS)
 				continue;
-			region->members[region->member_count].vm = (unsigned)i;
-			region->members[region->member_count++].write = !strcmp(right, "rw");
+			region->members[at].vm = (unsigned)i;
+			region->members[at].write = strcmp(right, ":rw") == 0;
+			view->numbers[at] = (uint8_t)(number ? atoi(number) : 0xff);
+			region->member_count++;
 		}
+		number = number ? strtok_r(NULL, ",", &number_rest) : NULL;
 	}
 }
 
@@ -139,9 +146,10 @@ static void take_region(void *to, const struct line *row)
 	struct shm_view *view = &regions->views[set->region_count];
 	const char *name = line_text(row, "name"), *members = line_text(row, "members");
 	uint64_t key = 0, pa = 0, serial = 0;
-	char *text;
+	const char *numbers = line_text(row, "numbers");
+	char *text, *number_text;
 
-	if (!line_number(row, "key", &key) || !key || !name || !members ||
+	if (!line_number(row, "key", &key) || !key || !name || !members || !numbers ||
 	    set->region_count == AV_REGION_NUMBERS)
 		return;
 	memset(region, 0, sizeof(*region));
@@ -152,17 +160,19 @@ static void take_region(void *to, const struct line *row)
 	if (pa < AV_RAM_PA || !region->size)
 		return;
 	region->name = strdup(name);
+	*view = (struct shm_view){
+		.offset = pa - AV_RAM_PA, .owner = regions->owner, .serial = serial};
 	text = strdup(members);
-	if (text)
-		read_members(set, region, text);
+	number_text = strdup(numbers);
+	if (text && number_text)
+		read_members(set, region, view, text, number_text);
 	free(text);
+	free(number_text);
 	if (!region->name || !region->members) {
 		free(region->name);
 		free(region->members);
 		return;
 	}
-	*view = (struct shm_view){
-		.offset = pa - AV_RAM_PA, .owner = regions->owner, .serial = serial};
 	set->region_count++;
 }
 

@@ -115,8 +115,8 @@ void shm_text_members_now(const struct shm_view *view, char *out, size_t size)
 	out[0] = '\0';
 	for (size_t i = 0; i < region->member_count && used < size; i++) {
 		const struct set_member *member = &region->members[i];
-		uint32_t now = known && i < AV_REGION_MEMBERS ? av_member_state(state.member[i])
-							      : AV_MEMBER_RUNNING;
+		uint32_t now = known ? av_member_state(shm_view_member(view, &state, i))
+				     : AV_MEMBER_RUNNING;
 		int n = snprintf(out + used, size - used, "%s%s %s%s", i ? "  " : "",
 				 view->set->vms[member->vm].name, member->write ? "rw" : "ro",
 				 now <= AV_MEMBER_STOPPED ? states[now] : "");

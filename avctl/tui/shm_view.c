@@ -41,6 +41,13 @@ bool shm_view_state(const struct shm_view *view, struct av_region_state *state)
 	       state->magic == AV_REGION_STATE_MAGIC && state->version == AV_REGION_STATE_VERSION;
 }
 
+uint64_t shm_view_member(const struct shm_view *view, const struct av_region_state *state, size_t i)
+{
+	size_t number = view->numbered && i < AV_REGION_MEMBERS ? view->numbers[i] : i;
+
+	return number < AV_REGION_MEMBERS ? state->member[number] : AV_MEMBER_NONE;
+}
+
 bool shm_view_gone(const struct shm_view *view)
 {
 	struct av_region_state state;

@@ -17,7 +17,9 @@ struct shm_view {
 	int ram_fd;
 	uint64_t offset; /* of the region's first byte in the RAM file */
 	uint64_t serial; /* of a run-time region: gone when its state table has another; 0: not */
-	pid_t owner;     /* the process behind the RAM file; 0: not known */
+	bool numbered;   /* member i has numbers[i] in the state table, else i */
+	uint8_t numbers[AV_REGION_MEMBERS];
+	pid_t owner; /* the process behind the RAM file; 0: not known */
 };
 
 /*
@@ -28,6 +30,9 @@ size_t shm_view_read(const struct shm_view *view, uint64_t at, void *buffer, siz
 
 /* The state table behind the region; false when there is none. */
 bool shm_view_state(const struct shm_view *view, struct av_region_state *state);
+/* The word of the region's member number i in it. */
+uint64_t shm_view_member(const struct shm_view *view, const struct av_region_state *state,
+			 size_t i);
 
 /* Whether nobody writes here any more: the file was removed or cut, or its owner ended. */
 bool shm_view_gone(const struct shm_view *view);
