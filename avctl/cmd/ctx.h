@@ -53,7 +53,7 @@ int ctx_number_option(const struct ctx *ctx, const char *name, uint64_t *value);
 /* --timeout, or fallback; nanoseconds. RC_USAGE when it is nonsense. */
 int ctx_timeout(const struct ctx *ctx, uint64_t fallback, uint64_t *ns);
 
-/* "500ms", "30s", "2m", "1h", "2" (seconds): nanoseconds. */
+/* "500ms", "30s", "2m", "1h", "7d", "2w", "2" (seconds): nanoseconds. */
 bool ctx_duration(const char *text, uint64_t *ns);
 
 /*

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "cmd/snapshot_pick.h"
+#include "cmd/snapshot_prune.h"
 #include "config/value.h"
 
 int snapshot_check_name(const char *name)
@@ -133,11 +134,11 @@ int cmd_snapshot_take(struct ctx *ctx)
 	if (!line_text(&reply.end, "id"))
 		return out_error(RC_FAILED, "avctl version", "the agent's answer is incomplete");
 	say_taken(vm->name, name, &reply.end);
-	if (!ctx_flag(ctx, "pin"))
-		return RC_OK;
 	snprintf(id, sizeof(id), "%s", line_text(&reply.end, "id"));
-	if (set_pinned(ctx, vm->name, id, true) != RC_OK)
+	if (ctx_flag(ctx, "pin") && set_pinned(ctx, vm->name, id, true) != RC_OK)
 		return out_error(RC_PARTLY, NULL, "%s@%s was taken but not pinned", vm->name, id);
+	if (snapshot_expire(ctx, vm) != RC_OK)
+		return out_error(RC_PARTLY, NULL, "%s@%s was taken", vm->name, id);
 	return RC_OK;
 }
 

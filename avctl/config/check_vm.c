@@ -18,6 +18,7 @@
 
 #define BOOTARGS_MAX 2047
 #define SLICE_LEAST UINT64_C(100000)
+#define EXPIRE_LEAST UINT64_C(1000000000)
 #define SLICE_MOST UINT64_C(1000000000)
 
 static const char *const clocks[] = {"continue", "follow", NULL};
@@ -164,6 +165,9 @@ static void check_snapshots(struct check *check, struct set_vm *vm, const struct
 		}
 		vm->snapshot_memory = (vm->snapshot_memory + BUDGET_PAGE - 1) & ~(BUDGET_PAGE - 1);
 	}
+	if (check_duration(check, node, "expire", raw->expire, &vm->snapshot_expire) &&
+	    vm->snapshot_expire < EXPIRE_LEAST)
+		errors_add(check->errors, tree_mark(node, "expire"), "expire: at least 1s");
 	vm->snapshot_refuse = check_choice(check, node, "when-full", raw->when_full, policies) == 1;
 }
 

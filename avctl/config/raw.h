@@ -12,7 +12,7 @@ struct raw_machine {
 };
 
 struct raw_snapshots {
-	char *keep, *memory, *when_full;
+	char *keep, *memory, *when_full, *expire;
 };
 
 struct raw_vm {

@@ -14,7 +14,7 @@
 	"^([ui](8|16|32|64)|f32|f64|char|string|bytes)(\\[(0[xX][0-9a-fA-F]+|" \
 	"[1-9][0-9]*)\\])?$"
 #define VALUE_PATTERN "^-?(0|[1-9][0-9]*|0[xX][0-9a-fA-F]+)$"
-#define DURATION_PATTERN "^(0|[1-9][0-9]*)(ns|us|ms|s)$"
+#define DURATION_PATTERN "^(0|[1-9][0-9]*)(ns|us|ms|s|m|h|d|w)$"
 
 static json_t *map_schema(const struct schema_map *map);
 

@@ -42,6 +42,10 @@ static json_t *vm_json(const struct set_vm *vm)
 			 !vm->no_shm, "slice_ns", json_size(vm->slice_ns), "snapshots", "keep",
 			 vm->snapshot_keep, "memory", json_size(vm->snapshot_memory), "when_full",
 			 vm->snapshot_refuse ? "refuse" : "evict-oldest");
+	if (json)
+		json_object_set_new(json_object_get(json, "snapshots"), "expire_ns",
+				    vm->snapshot_expire ? json_size(vm->snapshot_expire)
+							: json_null());
 	if (json && vm->has_load)
 		json_object_set_new(json, "load", json_hex(vm->load));
 	if (json && vm->has_entry)
@@ -203,9 +207,12 @@ static void print_vm(FILE *stream, const struct set_vm *vm)
 		fputs("    shm: false\n", stream);
 	if (vm->slice_ns)
 		fprintf(stream, "    slice: %" PRIu64 "ns\n", vm->slice_ns);
-	fprintf(stream, "    snapshots: {keep: %u, memory: %s, when-full: %s}\n", vm->snapshot_keep,
+	fprintf(stream, "    snapshots: {keep: %u, memory: %s, when-full: %s", vm->snapshot_keep,
 		value_size_text(vm->snapshot_memory, size),
 		vm->snapshot_refuse ? "refuse" : "evict-oldest");
+	if (vm->snapshot_expire)
+		fprintf(stream, ", expire: %" PRIu64 "ns", vm->snapshot_expire);
+	fputs("}\n", stream);
 }
 
 static void print_field(FILE *stream, const struct set_field *field)

@@ -97,7 +97,14 @@ const char *value_duration(const char *text, uint64_t *out)
 	static const struct {
 		const char *unit;
 		uint64_t factor;
-	} units[] = {{"ns", 1}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}};
+	} units[] = {{"ns", 1},
+		     {"us", 1000},
+		     {"ms", 1000000},
+		     {"s", 1000000000},
+		     {"m", 60000000000},
+		     {"h", 3600000000000},
+		     {"d", 86400000000000},
+		     {"w", 604800000000000}};
 	const char *wrong, *rest = NULL;
 	uint64_t value = 0;
 	unsigned base;
@@ -115,7 +122,8 @@ const char *value_duration(const char *text, uint64_t *out)
 		*out = value;
 		return NULL;
 	}
-	return *rest ? "its unit is none of ns, us, ms, s" : "it has no unit (ns, us, ms or s)";
+	return *rest ? "its unit is none of ns, us, ms, s, m, h, d, w"
+		     : "it has no unit (ns, us, ms, s, m, h, d or w)";
 }
 
 const char *value_bool(const char *text, bool *out)

@@ -15,7 +15,7 @@ const char *value_number(const char *text, uint64_t *out);
 /* A number of bytes: a number, K, KiB, M, MiB, G or GiB behind a decimal one. */
 const char *value_size(const char *text, uint64_t *out);
 
-/* Nanoseconds: a decimal number with ns, us, ms or s. */
+/* Nanoseconds: a decimal number with ns, us, ms, s, m, h, d or w. */
 const char *value_duration(const char *text, uint64_t *out);
 
 /* true or false. */

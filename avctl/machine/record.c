@@ -33,6 +33,7 @@ static json_t *vm_json(const struct set_vm *vm)
 			  vm->snapshot_refuse, "snapshot_memory", (json_int_t)vm->snapshot_memory,
 			  "image", vm->image ? vm->image : vm->flash ? vm->flash : "", "kind", (int)vm->image_kind);
 
+	json_object_set_new(object, "expire", json_integer((json_int_t)vm->snapshot_expire));
 	json_object_set_new(object, "ram_base", hex(vm->ram_base));
 	json_object_set_new(object, "ram_size", json_integer((json_int_t)vm->ram_size));
 	return object;
@@ -202,6 +203,7 @@ static void read_vm(struct set_vm *vm, const json_t *from, bool *bad)
 	vm->snapshot_keep = (unsigned)number(from, "keep", UINT32_MAX, bad);
 	vm->snapshot_memory = number(from, "snapshot_memory", INT64_MAX, bad);
 	vm->snapshot_refuse = json_is_true(json_object_get(from, "refuse"));
+	vm->snapshot_expire = number(from, "expire", INT64_MAX, bad);
 	vm->ram_base = address(from, "ram_base", bad);
 	vm->ram_size = number(from, "ram_size", INT64_MAX, bad);
 }

@@ -19,6 +19,8 @@ struct table {
 	size_t column_count;
 	char **cells;
 	size_t row_count, row_capacity;
+	size_t *parents; /* of each row: its parent's number + 1, or 0; NULL: no tree */
+	size_t parent_count;
 };
 
 struct table *table_new(const struct column *columns, size_t count)
@@ -39,6 +41,7 @@ void table_free(struct table *table)
 	for (size_t i = 0; i < table->row_count * table->column_count; i++)
 		free(table->cells[i]);
 	free(table->cells);
+	free(table->parents);
 	free(table);
 }
 
@@ -126,6 +129,20 @@ static json_t *number_json(const char *text)
 	return *end || !*text ? json_string(text) : json_integer((json_int_t)value);
 }
 
+static json_t *words_json(const char *text)
+{
+	json_t *array = json_array();
+
+	while (text && *text) {
+		size_t length = strcspn(text, " ");
+
+		if (length)
+			json_array_append_new(array, json_stringn(text, length));
+		text += length + strspn(text + length, " ");
+	}
+	return array;
+}
+
 static json_t *cell_json(enum column_kind kind, const char *text)
 {
 	char buffer[64];
@@ -134,6 +151,8 @@ static json_t *cell_json(enum column_kind kind, const char *text)
 	time_t seconds;
 	json_t *string;
 
+	if (kind == COLUMN_WORDS)
+		return words_json(text);
 	if (!text)
 		return json_null();
 	switch (kind) {
@@ -156,6 +175,7 @@ static json_t *cell_json(enum column_kind kind, const char *text)
 		snprintf(buffer + strlen(buffer), 16, ".%03uZ", (unsigned)(value / 1000000 % 1000));
 		return json_string(buffer);
 	case COLUMN_TEXT:
+	case COLUMN_WORDS:
 		break;
 	}
 	string = json_string(text);
@@ -196,11 +216,38 @@ static const char *cell_text(enum column_kind kind, const char *text, char buffe
 		return buffer;
 	case COLUMN_BOOL:
 		return value ? "yes" : "-";
+	case COLUMN_WORDS:
 	case COLUMN_TEXT:
 	case COLUMN_NUMBER:
 		break;
 	}
 	return *text ? text : "-";
+}
+
+void table_set_parent(struct table *table, size_t row, size_t parent)
+{
+	if (table->parent_count < table->row_count) {
+		size_t *parents =
+			reallocarray(table->parents, table->row_count, sizeof(*parents));
+
+		if (!parents)
+			abort();
+		memset(parents + table->parent_count, 0,
+		       (table->row_count - table->parent_count) * sizeof(*parents));
+		table->parents = parents;
+		table->parent_count = table->row_count;
+	}
+	table->parents[row] = parent + 1;
+}
+
+/* The lines in the order of the rows: each below its parent, in the glyphs that the locale has. */
+static void make_tree(const struct table *table, struct libscols_table *scols)
+{
+	for (size_t row = 0; row < table->parent_count; row++) {
+		if (table->parents[row])
+			scols_line_add_child(scols_table_get_line(scols, table->parents[row] - 1),
+					     scols_table_get_line(scols, row));
+	}
 }
 
 json_t *table_row_json(const struct table *table, size_t row)
@@ -230,10 +277,10 @@ static void print_table(const struct table *table)
 	for (size_t i = 0; i < table->column_count; i++) {
 		enum column_kind kind = table->columns[i].kind;
 		bool right = kind == COLUMN_NUMBER || kind == COLUMN_SIZE || kind == COLUMN_FRAMES;
+		int look = table->parents && i == 0 ? SCOLS_FL_TREE : right ? SCOLS_FL_RIGHT : 0;
 
 		if (table->columns[i].title)
-			scols_table_new_column(scols, table->columns[i].title, 0,
-					       right ? SCOLS_FL_RIGHT : 0);
+			scols_table_new_column(scols, table->columns[i].title, 0, look);
 	}
 	for (size_t row = 0; row < table->row_count; row++) {
 		struct libscols_line *line = scols_table_new_line(scols, NULL);
@@ -256,6 +303,7 @@ static void print_table(const struct table *table)
 			}
 		}
 	}
+	make_tree(table, scols);
 	scols_print_table(scols);
 	scols_unref_table(scols);
 }

@@ -18,6 +18,7 @@ enum column_kind {
 	COLUMN_NS,      /* nanoseconds; JSON: milliseconds, the table says 3m 20s */
 	COLUMN_TIME,    /* nanoseconds since 1970; JSON: RFC 3339, the table: 3m ago */
 	COLUMN_BOOL,    /* "0" or "1" */
+	COLUMN_WORDS,   /* separated by spaces; JSON: an array */
 };
 
 struct column {
@@ -46,6 +47,9 @@ void table_set_number(struct table *table, size_t column, uint64_t value);
 /* The same for a cell of any row. */
 void table_set_at(struct table *table, size_t row, size_t column, uint64_t value);
 void table_set_text_at(struct table *table, size_t row, size_t column, const char *text);
+
+/* Row stands below parent in the tree that the first column then shows; parents are no rings. */
+void table_set_parent(struct table *table, size_t row, size_t parent);
 
 /* Forget all rows from that one on. */
 void table_truncate(struct table *table, size_t rows);

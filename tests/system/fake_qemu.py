@@ -11,7 +11,8 @@ anew at the next request, which is lost; "fake crash=VM [reason=TEXT]", "fake mu
 import os, re, shlex, signal, socket, sys, threading, time
 
 ports, vms, lock = {}, {}, threading.Lock()
-state = {"drop": 0, "reboot": 0, "mute": 0, "boots": 1, "events": [], "start": time.monotonic()}
+state = {"drop": 0, "reboot": 0, "mute": 0, "boots": 1, "events": [], "beyond": 0,
+         "start": time.monotonic()}
 
 
 def now_ns():
@@ -38,13 +39,13 @@ class Refuse(Exception):
 def new_vm(name, index):
     boot = {"id": "boot", "parent": "none", "name": "", "taken_ns": 0, "pinned": 1, "state": "running"}
     return {"name": name, "index": index, "state": "running", "generation": 0, "next": 0, "snaps": {"boot": boot},
-            "base": "boot", "reason": None, "restarts": 0}
+            "base": "boot", "origin": "boot", "reason": None, "restarts": 0}
 
 
 def vm_row(vm):
     row = {"name": vm["name"], "index": vm["index"], "state": vm["state"], "vcpus": 1, "ram_base": "0x40000000",
            "ram_size": 128 << 20, "generation": vm["generation"],
-           "snapshots": sum(isinstance(i, int) for i in vm["snaps"]), "base": vm["base"], "frames_used": 500,
+           "snapshots": sum(isinstance(i, int) for i in vm["snaps"]), "base": vm["base"], "origin": vm["origin"], "frames_used": 500,
            "frames_budget": 40000, "ram_frames": 321, "dirty_frames": 16, "uptime_ns": now_ns(),
            "restarts": vm["restarts"], "cpu": 0, "flags": "0x1" if vm["index"] == 0 else "0x0"}
     if vm["state"] == "crashed":
@@ -105,21 +106,22 @@ def take(vm, args):
         raise Refuse("EXISTS", "that name is taken")
     key = vm["next"]
     vm["next"] += 1
-    vm["snaps"][key] = {"id": key, "parent": vm["base"], "name": name, "taken_ns": now_ns(), "pinned": 0,
+    vm["snaps"][key] = {"id": key, "parent": vm["origin"], "name": name, "taken_ns": now_ns(), "pinned": 0,
                         "state": vm["state"], "request": request}
-    vm["base"] = key
+    vm["base"] = vm["origin"] = key
     event("take", vm["name"], key)
     return {"id": key, "evicted": 0, "paused_ns": 18000}
 
 
 def restore(vm, args):
     key = find_snap(vm, args)
-    recorded = vm["snaps"][key]["state"]
+    recorded, came_from = vm["snaps"][key]["state"], vm["snaps"][key]["parent"]
     if args.get("keep_undo"):
-        vm["snaps"]["undo"] = {"id": "undo", "parent": vm["base"], "name": "", "taken_ns": now_ns(), "pinned": 0,
+        vm["snaps"]["undo"] = {"id": "undo", "parent": vm["origin"], "name": "", "taken_ns": now_ns(), "pinned": 0,
                                "state": vm["state"]}
     vm["generation"] += 1
     vm["base"] = key if key != "undo" else "none"
+    vm["origin"] = key if key != "undo" else came_from
     vm["state"] = recorded if key == "undo" else "paused" if args.get("paused") else "running"
     event("restore", vm["name"], key, vm["generation"])
     return {"id": key, "generation": vm["generation"], "undo": "kept" if args.get("keep_undo") else "off",
@@ -166,6 +168,20 @@ def serve(verb, args):
         rows = state["events"][since:since + 64]
         return rows, {"next": since + len(rows), "lost": 0}
     vm = target(args)
+    if verb == "state":
+        key = int(args["id"]) if args["id"].isdigit() else args["id"]
+        if key != "live" and key not in vm["snaps"]:
+            raise Refuse("NOT_FOUND", "no such snapshot")
+        when = vm["snaps"][key]["state"] if key != "live" else vm["state"]
+        sum_of = {"running": "0x1", "paused": "0x2"}.get(when, "0x3")
+        return [{"part": "clock", "size": 8, "sum": sum_of, "value": 77},
+                {"part": "vcpu", "vcpu": 0, "size": 1000, "sum": sum_of, "x0": "0x7", "pc": sum_of + "000",
+                 "pstate": "0x3c5", "fp_checksum": sum_of, "power": "0x1"}], {}
+    if verb == "diff":
+        # Frames in the middle of the RAM file, which holds zeros there; then one that leads out of it.
+        beyond = {"ipa": "0x41000000", "count": 1, "pa_a": hex(state["beyond"]), "pa_b": "0x0"}
+        rows = [{"ipa": "0x40000000", "count": 3, "pa_a": "0x48000000", "pa_b": "0x0"}]
+        return rows + [beyond] * bool(state["beyond"]), {"next": "0xffffffffffffffff"}
     if verb == "pause":
         return [], change(vm, "paused", ("running",))
     if verb == "resume":
