@@ -28,7 +28,7 @@ HYP_OBJ := $(patsubst %,$(B)/obj/%.o,$(HYP_SRC))
 HYP_CFLAGS := -std=gnu17 -O2 -g $(WARNINGS) -ffreestanding -mgeneral-regs-only \
 	      -mno-outline-atomics -fno-pic -fno-pie -fno-stack-protector \
 	      -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-common \
-	      -march=armv8-a -Ihypervisor -Iabi -Ihypervisor/arch/aarch64/include \
+	      -march=armv8-a -flto=2 -Ihypervisor -Iabi -Ihypervisor/arch/aarch64/include \
 	      -DAV_VERSION='"$(VERSION)"' -DAV_DEBUG=$(DEBUG)
 HYP_LDS := hypervisor/platform/qemu-virt/hypervisor.lds
 
@@ -43,13 +43,13 @@ $(B)/obj/hypervisor/%.o: hypervisor/%
 $(addprefix $(B)/obj/hypervisor/,core/main.c.o core/manifest.c.o core/format.c.o core/log.c.o \
 	drivers/pl011.c.o arch/aarch64/features.c.o arch/aarch64/mmu.c.o core/string.c.o): \
 	HYP_CFLAGS += -mstrict-align
-# memset() must not become a call of itself.
-$(B)/obj/hypervisor/core/string.c.o: HYP_CFLAGS += -fno-tree-loop-distribute-patterns
+# memset() must not become a call of itself; the compiler calls it and memcpy() when nobody else does.
+$(B)/obj/hypervisor/core/string.c.o: HYP_CFLAGS += -fno-tree-loop-distribute-patterns -fno-lto
 
 $(B)/hypervisor.elf: $(HYP_OBJ) $(HYP_LDS)
 	$(call say,LD,$@)
-	$(Q)$(CROSS)gcc -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
-		-Wl,--no-warn-rwx-segments -T $(HYP_LDS) -o $@ $(HYP_OBJ)
+	$(Q)$(CROSS)gcc $(HYP_CFLAGS) -Wno-lto-type-mismatch -nostdlib -static -no-pie \
+		-Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -T $(HYP_LDS) -o $@ $(HYP_OBJ)
 
 -include $(HYP_OBJ:.o=.d)
 

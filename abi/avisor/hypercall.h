@@ -260,11 +260,11 @@ struct av_page_run {
 
 /* SNAPSHOT_STATE: a piece of the state besides RAM. */
 struct av_state_part {
-	char name[AV_NAME_SIZE]; /* "clock", "gic", "vcpu", ... */
+	char name[AV_NAME_SIZE]; /* "devices", "flash", "regions", "vcpu" */
 	uint32_t vcpu;		 /* whose it is; 0xFFFFFFFF: the VM's */
 	uint32_t size;
 	uint64_t checksum; /* of its bytes: equal parts have equal ones */
-	uint64_t value;	   /* of "clock": the VM's counter */
+	uint64_t value;	   /* of "vcpu": the VM's counter */
 	/* Of "vcpu", else all 0. */
 	uint64_t x[31];
 	uint64_t pc, pstate;

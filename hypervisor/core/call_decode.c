@@ -17,9 +17,13 @@ static const struct entry entries[256] = {
 #undef AV_HVC
 };
 
-static int find_target(unsigned privilege, bool control, uint32_t self, uint32_t vm_count, uint64_t wanted,
-		       uint32_t *target)
+static int find_target(unsigned privilege, bool control, uint32_t self, uint32_t vm_count,
+		       uint64_t wanted, uint32_t *target)
 {
+	if (privilege == SELF && wanted == AV_VM_SELF) { /* what guests do */
+		*target = self;
+		return AV_OK;
+	}
 	*target = CALL_TARGET_NONE;
 	if (privilege == ANY || privilege == CALLER)
 		return AV_OK;
@@ -35,8 +39,8 @@ static int find_target(unsigned privilege, bool control, uint32_t self, uint32_t
 	return AV_OK;
 }
 
-int call_decode(const uint64_t x[1 + CALL_ARGUMENTS], bool control, uint32_t self, uint32_t vm_count,
-		struct call_decoded *out)
+int call_decode(const uint64_t x[1 + CALL_ARGUMENTS], bool control, uint32_t self,
+		uint32_t vm_count, struct call_decoded *out)
 {
 	uint32_t number = (uint32_t)x[0] & 0xffff;
 	const struct entry *entry;
@@ -45,9 +49,8 @@ int call_decode(const uint64_t x[1 + CALL_ARGUMENTS], bool control, uint32_t sel
 	if (number >= ARRAY_SIZE(entries) || !entries[number].known)
 		return AV_E_NOT_SUPPORTED;
 	entry = &entries[number];
-#pragma GCC unroll 6
-	for (unsigned i = 0; i < CALL_ARGUMENTS; i++)
-		reserved |= i < entry->arity ? 0 : x[1 + i];
+	for (unsigned i = entry->arity; i < CALL_ARGUMENTS; i++)
+		reserved |= x[1 + i];
 	if (reserved)
 		return AV_E_INVALID;
 	out->args = &x[1];

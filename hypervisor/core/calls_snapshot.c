@@ -133,14 +133,18 @@ int call_SNAPSHOT_INFO(struct call *call)
 
 	memset(&info, 0, sizeof(info));
 	spin_lock(&vm->lock);
-	snapshot = cursor >= AV_SNAPSHOT_NONE ? snapshot_find(&vm->mem, cursor) : snapshot_next(&vm->mem, cursor);
+	snapshot = cursor >= AV_SNAPSHOT_NONE ? snapshot_find(&vm->mem, cursor)
+					      : snapshot_next(&vm->mem, cursor);
 	if (snapshot)
 		snapshot_info(&vm->mem, snapshot, &info);
 	spin_unlock(&vm->lock);
 	if (!snapshot)
 		return AV_E_NOT_FOUND;
+	info.taken_ns = ticks_to_ns(info.taken_ns);
+	info.vm_time_ns = ticks_to_ns(info.vm_time_ns);
 	spin_lock(&call->caller->lock);
-	done = guest_write(call->caller, call->in.args[2], &info, sizeof(info) < room ? sizeof(info) : room);
+	done = guest_write(call->caller, call->in.args[2], &info,
+			   sizeof(info) < room ? sizeof(info) : room);
 	spin_unlock(&call->caller->lock);
 	call->results[0] = sizeof(info);
 	return done ? AV_OK : AV_E_BAD_ADDRESS;

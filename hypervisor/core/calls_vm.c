@@ -36,7 +36,8 @@ int call_VERSION(struct call *call)
 
 int call_FEATURES(struct call *call)
 {
-	call->results[0] = AV_FEATURE_SNAPSHOT | AV_FEATURE_REGION | AV_FEATURE_DOORBELL | (AV_DEBUG ? AV_FEATURE_DEBUG : 0);
+	call->results[0] = AV_FEATURE_SNAPSHOT | AV_FEATURE_REGION | AV_FEATURE_DOORBELL |
+			   (AV_DEBUG ? AV_FEATURE_DEBUG : 0);
 	return AV_OK;
 }
 
@@ -62,7 +63,7 @@ int call_VM_INFO(struct call *call)
 	info.frames_budget = vm->mem.budget.limit;
 	info.ram_frames = vm->mem.ram_count;
 	info.dirty_frames = vm->mem.dirty_count;
-	info.uptime_ns = vm_uptime_ns(vm);
+	info.uptime_ns = ticks_to_ns(vm_uptime(vm));
 	info.restart_count = vm->restart_count;
 	if (vm->state == AV_STATE_CRASHED) {
 		info.crash_pc = vm->crash.pc;
@@ -182,7 +183,8 @@ int call_VM_STOP(struct call *call)
 	return change(call, operation_stop);
 }
 
-static int from_boot(struct call *call, int (*operation)(struct vm *, uint64_t, struct operation_result *))
+static int from_boot(struct call *call,
+		     int (*operation)(struct vm *, uint64_t, struct operation_result *))
 {
 	struct operation_result result = {0};
 	int error;
@@ -239,8 +241,8 @@ int call_VM_YIELD(struct call *call)
 int call_EVENT_READ(struct call *call)
 {
 	struct av_event events[16];
-	uint64_t sequence = call->in.args[0], address = call->in.args[1], room = call->in.args[2], next = sequence,
-		 lost = 0, written = 0;
+	uint64_t sequence = call->in.args[0], address = call->in.args[1], room = call->in.args[2],
+		 next = sequence, lost = 0, written = 0;
 
 	if (room % sizeof(struct av_event) || !room)
 		return AV_E_INVALID;
@@ -270,7 +272,8 @@ int call_LOG_READ(struct call *call)
 {
 	char text[1024];
 	uint64_t first, room = call->in.args[2];
-	size_t count = log_read(call->in.args[0], text, room < sizeof(text) ? room : sizeof(text), &first);
+	size_t count =
+		log_read(call->in.args[0], text, room < sizeof(text) ? room : sizeof(text), &first);
 	int error = give(call, call->in.args[1], count, text, count);
 
 	call->results[0] = count;

@@ -5,4 +5,3 @@
 #define CPU_STACK_SIZE 16384
 #define VCPU_PC 248
 #define VCPU_PSTATE 256
-#define VCPU_FP 272

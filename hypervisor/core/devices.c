@@ -15,6 +15,12 @@
 #define INPUT_CHUNK 256
 #define GICD_IROUTER 0x6000
 
+/* Before anything that may change what a snapshot holds of uart and console: vm_state.c relies on it. VM's lock held. */
+static void changed(struct vm *vm)
+{
+	vm->device_version = ++vm->device_versions;
+}
+
 /* --- lines */
 
 static void uart_line(void *ctx, bool level)
@@ -171,6 +177,7 @@ void devices_serve(struct vcpu *vcpu)
 	uint32_t requests = __atomic_exchange_n(&vm->requests, 0, __ATOMIC_ACQUIRE);
 
 	spin_lock(&vm->lock);
+	changed(vm);
 	if (requests & REQUEST_BELLS)
 		doorbell_lines(vm);
 	if (requests & REQUEST_RESTORED)
@@ -223,6 +230,8 @@ bool devices_mmio(struct vcpu *vcpu, uint64_t address, unsigned size, bool write
 	} else if (address - PLAT_GICR < (uint64_t)PLAT_GICR_STRIDE * AV_VCPU_MAX) {
 		there = gic_access(vcpu, VGIC_REDIST, address - PLAT_GICR, size, write, value);
 	} else if (address - PLAT_UART < PLAT_UART_SIZE) {
+		if (write || address == PLAT_UART)
+			changed(vm);
 		vpl011_mmio(&vm->uart, address - PLAT_UART, size, write, value);
 		/* The guest read a byte, or LCR_H made the FIFO deeper: there is room. */
 		if (write ? address == PLAT_UART + 0x2c : address == PLAT_UART)
@@ -231,6 +240,7 @@ bool devices_mmio(struct vcpu *vcpu, uint64_t address, unsigned size, bool write
 		uint64_t slot = (address - PLAT_VIRTIO) / PLAT_VIRTIO_STRIDE;
 		uint64_t offset = (address - PLAT_VIRTIO) % PLAT_VIRTIO_STRIDE;
 
+		changed(vm);
 		if (slot == PLAT_CONSOLE_SLOT)
 			vconsole_mmio(&vm->console, offset, size, write, value);
 		else
@@ -279,5 +289,6 @@ void devices_init(struct vm *vm)
 	vgic_init(&vm->gic, vm->vcpu_count);
 	vgic_set_hw(&vm->gic, PLAT_PPI_VIRT_TIMER);
 	vpl011_init(&vm->uart, vm, uart_out, uart_line);
+	changed(vm);
 	vconsole_init(&vm->console, guest_memory_of(vm), &console_ops, vm, name);
 }

@@ -23,6 +23,13 @@ static struct ring {
 static uint64_t next_sequence = 1;
 static struct spinlock lock;
 
+static __attribute__((noinline)) void add_with_text(struct av_event *event, const char *text)
+{
+	memcpy(event->text, text, strnlen(text, sizeof(event->text) - 1));
+	spin_unlock(&lock);
+}
+
+/* Part of every take and restore: no call that makes registers be saved. */
 void event_add(enum av_event_kind kind, uint32_t vm, uint64_t a, uint64_t b, const char *text)
 {
 	struct ring *ring = &rings[vm < AV_VM_MAX ? vm : AV_VM_MAX];
@@ -39,8 +46,9 @@ void event_add(enum av_event_kind kind, uint32_t vm, uint64_t a, uint64_t b, con
 	event->a = a;
 	event->b = b;
 	if (text && text[0])
-		memcpy(event->text, text, strnlen(text, sizeof(event->text) - 1));
-	spin_unlock(&lock);
+		add_with_text(event, text);
+	else
+		spin_unlock(&lock);
 }
 
 /* Its place (in ring->count's numbers) of the first event from sequence on. lock held. */

@@ -25,9 +25,9 @@ static uint64_t control_first_until;
 bool call_operation_begin(struct vcpu *vcpu)
 {
 	bool control = vcpu->vm->flags & AV_VM_FLAG_CONTROL;
+	uint64_t until = __atomic_load_n(&control_first_until, __ATOMIC_RELAXED);
 
-	if ((control || counter_now() >= __atomic_load_n(&control_first_until, __ATOMIC_RELAXED)) &&
-	    spin_trylock(&op_lock)) {
+	if ((control || !until || counter_now() >= until) && spin_trylock(&op_lock)) {
 		if (control)
 			__atomic_store_n(&control_first_until, 0, __ATOMIC_RELAXED);
 		return true;

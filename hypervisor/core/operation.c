@@ -18,8 +18,8 @@ static void present_facts(const struct vm *vm, struct snapshot_facts *facts)
 {
 	facts->request_id = 0;
 	facts->name[0] = '\0';
-	facts->taken_ns = time_ns();
-	facts->vm_time_ns = vm_uptime_ns(vm);
+	facts->taken = counter_now() - counter_start;
+	facts->vm_time = vm_uptime(vm);
 	facts->state = vm->state;
 }
 
@@ -68,8 +68,6 @@ static void restored(struct vm *vm, uint32_t state)
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		struct vcpu *vcpu = &vm->vcpus[i];
 
-		if (cpu_this()->loaded == vcpu) /* not vcpu->loaded: its own CPU may just be trying */
-			vcpu_discard(vcpu);
 		if (vcpu->two_timelines) {
 			vcpu->two_timelines = 0;
 			vcpu->x[2] = vm->generation;
@@ -78,7 +76,8 @@ static void restored(struct vm *vm, uint32_t state)
 	vm_set_state(vm, state);
 	region_restored(vm);
 	devices_drop_input(vm);
-	__atomic_or_fetch(&vm->requests, REQUEST_RESTORED, __ATOMIC_RELEASE);
+	if (vconsole_wants_restored(&vm->console))
+		__atomic_or_fetch(&vm->requests, REQUEST_RESTORED, __ATOMIC_RELEASE);
 }
 
 /* What a VM crashed of goes with the state it belongs to: into `undo`, and out of it. */
@@ -186,8 +185,9 @@ int operation_resume(struct vm *vm)
 
 int operation_stop(struct vm *vm)
 {
-	return change_state(vm, 1u << AV_STATE_RUNNING | 1u << AV_STATE_PAUSED | 1u << AV_STATE_STARVED |
-					1u << AV_STATE_CRASHED,
+	return change_state(vm,
+			    1u << AV_STATE_RUNNING | 1u << AV_STATE_PAUSED |
+				    1u << AV_STATE_STARVED | 1u << AV_STATE_CRASHED,
 			    AV_STATE_STOPPED);
 }
 

@@ -14,11 +14,17 @@
 /* To the NUL, then zeros. */
 static void set_name(struct snapshot *record, const char name[AV_NAME_SIZE])
 {
-	uint64_t zeros[AV_NAME_SIZE / sizeof(uint64_t)] = {0};
-
-	__builtin_memcpy(__builtin_assume_aligned(record->name, 8), zeros, AV_NAME_SIZE);
+	__builtin_memset(__builtin_assume_aligned(record->name, 8), 0, AV_NAME_SIZE);
 	for (uint32_t i = 0; i < AV_NAME_SIZE && name[i]; i++)
 		record->name[i] = name[i];
+}
+
+/* The part is as it was when the base was taken or restored: the frame it lies in, or 0. */
+static uint32_t shared_frame(const struct vmem *m, uint32_t i)
+{
+	uint32_t frame = m->base ? m->base->spill[i] : 0;
+
+	return frame && m->parts[i].same(m->parts[i].ctx, frame_ptr(frame)) ? frame : 0;
 }
 
 /* Entries of the root that no VM of this kind uses stay undefined: see vmem_attach_region(). */
@@ -36,19 +42,26 @@ struct snapshot *snapshot_record_new(struct vmem *m, const struct snapshot_facts
 	record->reserved = 0;
 	record->pinned = 0;
 	record->request_id = facts->request_id;
-	record->taken_ns = facts->taken_ns;
-	record->vm_time_ns = facts->vm_time_ns;
+	record->taken = facts->taken;
+	record->vm_time = facts->vm_time;
 	record->state = facts->state;
 	set_name(record, facts->name);
-	for (uint32_t i = 0; i < m->spill_count; i++)
-		record->spill[i] = frame_alloc(&m->budget, FRAME_STATE);
+	for (uint32_t i = 0; i < m->spill_count; i++) {
+		uint32_t shared = i < m->shared_count ? shared_frame(m, i) : 0;
+
+		record->spill[i] = shared ? shared : frame_alloc(&m->budget, FRAME_STATE);
+		if (!shared)
+			frame_at(record->spill[i])->references = 0;
+		frame_at(record->spill[i])->references++;
+	}
 	return record;
 }
 
 static void free_spill(struct vmem *m, const struct snapshot *record)
 {
 	for (uint32_t i = 0; i < m->spill_count; i++)
-		frame_free(&m->budget, record->spill[i]);
+		if (!--frame_at(record->spill[i])->references)
+			frame_free(&m->budget, record->spill[i]);
 }
 
 void snapshot_record_free(struct vmem *m, struct snapshot *record)
@@ -78,18 +91,23 @@ const void *snapshot_part(const struct vmem *m, const struct snapshot *record, u
 
 static void load_parts(const struct vmem *m, const struct snapshot *record)
 {
-	const struct state_part *part = m->parts, *end = part + m->part_count;
+	for (uint32_t i = 0; i < m->part_count; i++) {
+		const struct state_part *part = &m->parts[i];
+		const uint8_t *from = part_address(m, record, i);
 
-	for (uint32_t i = 0; part < end; part++, i++)
-		part->load(part->ctx, part_address(m, record, i));
+		if (!part->same || !part->same(part->ctx, from))
+			part->load(part->ctx, from);
+	}
 }
 
 void snapshot_seal(struct vmem *m, struct snapshot *record)
 {
-	const struct state_part *part = m->parts, *end = part + m->part_count;
+	for (uint32_t i = 0; i < m->part_count; i++) {
+		const struct state_part *part = &m->parts[i];
 
-	for (uint32_t i = 0; part < end; part++, i++)
-		part->save(part->ctx, part_address(m, record, i));
+		if (i >= m->shared_count || frame_at(record->spill[i])->references == 1)
+			part->save(part->ctx, part_address(m, record, i));
+	}
 	record->parent = m->origin;
 	record->ram_count = m->ram_count;
 	vmem_hand_over(m, record);
@@ -167,7 +185,7 @@ int snapshot_take_prepare(struct vmem *m, const struct snapshot_facts *facts,
 		return AV_E_EXISTS;
 	if (m->snapshot_count >= m->snapshot_keep && (m->refuse || !evict_oldest(m)))
 		return AV_E_LIMIT;
-	if (!vmem_obtain(m, 1 + m->spill_count))
+	if (frame_available(&m->budget) < 1 + m->spill_count && !vmem_obtain(m, 1 + m->spill_count))
 		return AV_E_NO_MEMORY;
 	*prepared = snapshot_record_new(m, facts);
 	return 0;

@@ -19,8 +19,8 @@ struct snapshot {
 	uint64_t id; /* or AV_SNAPSHOT_BOOT, AV_SNAPSHOT_UNDO */
 	uint64_t parent;
 	uint64_t request_id; /* 0: none */
-	uint64_t taken_ns;
-	uint64_t vm_time_ns;
+	uint64_t taken;      /* counter, in ticks: */
+	uint64_t vm_time;    /* divided when somebody asks */
 	uint64_t ram_count;
 	uint32_t state; /* AV_STATE_* recorded */
 	uint32_t pinned;
@@ -33,10 +33,10 @@ struct snapshot {
 /* What the caller knows about the snapshot to be. */
 struct snapshot_facts {
 	uint64_t request_id;
-	uint64_t taken_ns;
-	uint64_t vm_time_ns;
+	uint64_t taken;   /* counter, in ticks: */
+	uint64_t vm_time; /* divided when somebody asks */
 	uint32_t state;
-	uint32_t reserved;	 /* keeps the name aligned: copied by words */
+	uint32_t reserved;       /* keeps the name aligned: copied by words */
 	char name[AV_NAME_SIZE]; /* empty: none */
 };
 

@@ -48,15 +48,17 @@ static void count_node(const struct vmem *m, uint32_t index, bool released, stru
 
 void snapshot_info(struct vmem *m, const struct snapshot *snapshot, struct av_snapshot_info *info)
 {
-	struct counts counts = {0, m->spill_count};
+	struct counts counts = {0};
 
+	for (uint32_t i = 0; i < m->spill_count; i++)
+		counts.reclaimable += frame_at(snapshot->spill[i])->references == 1;
 	count_node(m, snapshot->frame, true, &counts);
 	*info = (struct av_snapshot_info){
 		.id = snapshot->id,
 		.parent = snapshot->parent,
 		.request_id = snapshot->request_id,
-		.taken_ns = snapshot->taken_ns,
-		.vm_time_ns = snapshot->vm_time_ns,
+		.taken_ns = snapshot->taken, /* the caller makes nanoseconds of these two */
+		.vm_time_ns = snapshot->vm_time,
 		.pages_unique = counts.unique,
 		.pages_shared = snapshot->ram_count - counts.unique,
 		.pages_reclaimable = snapshot == m->boot ? 0 : counts.reclaimable,

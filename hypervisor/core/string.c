@@ -10,14 +10,8 @@ void *memcpy(void *restrict to, const void *restrict from, size_t size)
 	const uint8_t *f = from;
 
 	if ((((uintptr_t)t | (uintptr_t)f) & 7) == 0) {
-		if (size >= 128) {
-			size_t bulk = size & ~(size_t)63;
-
-			arch_copy_blocks(t, f, bulk / 64);
-			t += bulk;
-			f += bulk;
-			size -= bulk;
-		}
+		if (size >= 64 && !(size & 7))
+			return arch_copy_words(to, from, size);
 		for (; size >= 16; size -= 16, t += 16, f += 16) {
 			uint64_t a = ((const uint64_t *)f)[0], b = ((const uint64_t *)f)[1];
 

@@ -47,7 +47,9 @@ static bool timer_register(struct vcpu *vcpu, uint32_t reg, bool read, uint64_t 
 	case REG(3, 3, 14, 2, 1): /* CNTP_CTL_EL0 */
 		if (read)
 			*value = timer->cntp_ctl |
-				 (timer->cntp_ctl & TIMER_ENABLE && timer->cntp_cval <= now ? TIMER_ISTATUS : 0);
+				 (timer->cntp_ctl & TIMER_ENABLE && timer->cntp_cval <= now
+					  ? TIMER_ISTATUS
+					  : 0);
 		else
 			timer->cntp_ctl = *value & (TIMER_ENABLE | TIMER_IMASK);
 		break;
@@ -95,8 +97,8 @@ static uint64_t debug_register(struct vcpu *vcpu, uint32_t reg, bool read, uint6
 	switch (reg) {
 	case REG(2, 0, 0, 2, 2): /* MDSCR_EL1 */
 		if (!read)
-			vcpu->el1.mdscr = value;
-		return vcpu->el1.mdscr;
+			vcpu->mdscr = value;
+		return vcpu->mdscr;
 	case REG(2, 0, 1, 1, 4): /* OSLSR_EL1: the OS lock is there and not held */
 		return 8;
 	default:
@@ -106,8 +108,8 @@ static uint64_t debug_register(struct vcpu *vcpu, uint32_t reg, bool read, uint6
 
 static bool emulate(struct vcpu *vcpu, uint32_t reg, bool read, uint64_t *value)
 {
-	unsigned op0 = reg >> 20 & 3, op1 = reg >> 14 & 7, crn = reg >> 10 & 15, crm = reg >> 1 & 15,
-		 op2 = reg >> 17 & 7;
+	unsigned op0 = reg >> 20 & 3, op1 = reg >> 14 & 7, crn = reg >> 10 & 15,
+		 crm = reg >> 1 & 15, op2 = reg >> 17 & 7;
 
 	if (op0 == 3 && op1 == 0 && crn == 0 && crm < 8 && read) {
 		*value = features.id[crm][op2];

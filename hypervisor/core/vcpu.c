@@ -19,7 +19,6 @@
 _Static_assert(offsetof(struct cpu, stack) == CPU_STACK, "cpu_offsets.h");
 _Static_assert(offsetof(struct vcpu, pc) == VCPU_PC, "cpu_offsets.h");
 _Static_assert(offsetof(struct vcpu, pstate) == VCPU_PSTATE, "cpu_offsets.h");
-_Static_assert(offsetof(struct vcpu, fp) == VCPU_FP, "cpu_offsets.h");
 
 #define TIMER_ENABLE 1u
 #define TIMER_IMASK 2u
@@ -34,6 +33,7 @@ void vcpu_reset(struct vcpu *vcpu, uint64_t pc, uint64_t x0)
 	vcpu->pc = pc;
 	vcpu->pstate = PSTATE_EL1H | PSTATE_DAIF;
 	vcpu->el1.sctlr = 0x30d00800; /* RES1 of SCTLR_EL1 */
+	vcpu->mdscr = 0;
 	vcpu->vmcr = 0;
 	vcpu->ap0r = 0;
 	vcpu->ap1r = 0;
@@ -45,20 +45,15 @@ static bool timer_due(uint64_t ctl, uint64_t cval, uint64_t now)
 	return (ctl & (TIMER_ENABLE | TIMER_IMASK)) == TIMER_ENABLE && cval <= now;
 }
 
+/* CNTVOFF_EL2 is the VM's. The physical interrupt of the timer is active as the model has it. */
 static void timers_load(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
-	bool busy;
 
-	if (sysreg_read(cntvoff_el2) != vm->cntvoff) {
-		sysreg_write(cntvoff_el2, vm->cntvoff);
-		isb();
-	}
 	if (timer_due(vcpu->timer.cntv_ctl, vcpu->timer.cntv_cval, counter_now() - vm->cntvoff))
 		vgic_set_line(&vm->gic, vcpu->index, PLAT_PPI_VIRT_TIMER, true);
-	busy = vgic_hw_busy(&vm->gic, vcpu->index, PLAT_PPI_VIRT_TIMER);
-	if (busy)
-		gicv3_ppi_set_active(PLAT_PPI_VIRT_TIMER, true);
+	gicv3_ppi_set_active(PLAT_PPI_VIRT_TIMER,
+			     vgic_hw_busy(&vm->gic, vcpu->index, PLAT_PPI_VIRT_TIMER));
 	sysreg_write(cntv_cval_el0, vcpu->timer.cntv_cval);
 	sysreg_write(cntv_ctl_el0, vcpu->timer.cntv_ctl);
 	vcpu_ptimer_evaluate(vcpu);
@@ -75,6 +70,21 @@ static void timers_unload(struct vcpu *vcpu)
 		vgic_set_line(&vm->gic, vcpu->index, PLAT_PPI_VIRT_TIMER, false);
 	/* Left active it would keep the next VM on this PE from getting any timer interrupt. */
 	gicv3_ppi_set_active(PLAT_PPI_VIRT_TIMER, false);
+}
+
+static void offset_load(const struct vm *vm)
+{
+	if (sysreg_read(cntvoff_el2) != vm->cntvoff) {
+		sysreg_write(cntvoff_el2, vm->cntvoff);
+		isb();
+	}
+}
+
+static void interface_load(const struct vcpu *vcpu)
+{
+	write_reg(ICH_VMCR_EL2, vcpu->vmcr);
+	write_reg(ICH_AP0R0_EL2, vcpu->ap0r);
+	write_reg(ICH_AP1R0_EL2, vcpu->ap1r);
 }
 
 bool vcpu_load(struct vcpu *vcpu)
@@ -95,11 +105,10 @@ bool vcpu_load(struct vcpu *vcpu)
 	sysreg_write(vpidr_el2, sysreg_read(midr_el1));
 	sysreg_write(vmpidr_el2, (1UL << 31) | vcpu->index);
 	el1_load(&vcpu->el1);
-	fp_load(vcpu);
+	fp_load(&vcpu->fp);
+	offset_load(vm);
 	timers_load(vcpu);
-	write_reg(ICH_VMCR_EL2, vcpu->vmcr);
-	write_reg(ICH_AP0R0_EL2, vcpu->ap0r);
-	write_reg(ICH_AP1R0_EL2, vcpu->ap1r);
+	interface_load(vcpu);
 	cpu->loaded = vcpu;
 	vm->gic.dirty |= (uint8_t)(1u << vcpu->index);
 	spin_unlock(&vm->lock);
@@ -107,21 +116,26 @@ bool vcpu_load(struct vcpu *vcpu)
 	return true;
 }
 
-/* Registers to memory; the PE keeps them. */
-static void save(struct vcpu *vcpu)
+/* Interrupts to the model, stage 2 off; the exclusives of before do not count any more. */
+static void detach(struct vcpu *vcpu)
 {
 	vcpu_fold_interrupts(vcpu);
 	write_reg(ICH_HCR_EL2, 0);
-	vcpu->timer.cntv_ctl = sysreg_read(cntv_ctl_el0) & (TIMER_ENABLE | TIMER_IMASK);
-	vcpu->timer.cntv_cval = sysreg_read(cntv_cval_el0);
-	vcpu->vmcr = read_reg(ICH_VMCR_EL2);
-	vcpu->ap0r = read_reg(ICH_AP0R0_EL2);
-	vcpu->ap1r = read_reg(ICH_AP1R0_EL2);
-	el1_save(&vcpu->el1);
-	fp_save(vcpu);
 	sysreg_write(vttbr_el2, 0);
 	__asm__ volatile("clrex" ::: "memory");
 	isb();
+}
+
+/* Timer and CPU interface to memory; the PE keeps them. */
+static void save(struct vcpu *vcpu)
+{
+	if (!vcpu->replaced) {
+		vcpu->timer.cntv_ctl = sysreg_read(cntv_ctl_el0) & (TIMER_ENABLE | TIMER_IMASK);
+		vcpu->timer.cntv_cval = sysreg_read(cntv_cval_el0);
+	}
+	vcpu->vmcr = read_reg(ICH_VMCR_EL2);
+	vcpu->ap0r = read_reg(ICH_AP0R0_EL2);
+	vcpu->ap1r = read_reg(ICH_AP1R0_EL2);
 }
 
 void vcpu_store(struct vcpu *vcpu, bool keep)
@@ -129,47 +143,48 @@ void vcpu_store(struct vcpu *vcpu, bool keep)
 	struct vgic *gic = &vcpu->vm->gic;
 
 	spin_lock(&vcpu->vm->lock);
-	vcpu->quiet = false;
-	if (keep) {
-		/* Empty list registers that show the model are right afterwards, too. */
-		vcpu->quiet = !vgic_used(gic, vcpu->index) && !vgic_is_dirty(gic, vcpu->index);
-		vcpu->quiet_hcr = read_reg(ICH_HCR_EL2);
+	/* Empty list registers that show the model are right afterwards, too. */
+	vcpu->quiet = !gic->cpu[vcpu->index].lr_used && !vgic_is_dirty(gic, vcpu->index);
+	vcpu->quiet_hcr = read_reg(ICH_HCR_EL2);
+	vcpu->in_pe = true;
+	if (keep)
 		save(vcpu);
-	} else {
-		vcpu_fold_interrupts(vcpu);
-		write_reg(ICH_HCR_EL2, 0);
-		sysreg_write(vttbr_el2, 0);
-		__asm__ volatile("clrex" ::: "memory");
-		isb();
-	}
+	detach(vcpu);
 	spin_unlock(&vcpu->vm->lock);
+}
+
+void vcpu_replace(struct vcpu *vcpu, const struct vcpu *by)
+{
+	el1_load(&by->el1);
+	fp_load(&by->fp);
+	interface_load(vcpu);
+	sysreg_write(cntv_ctl_el0, 0); /* until the VM's time is known */
+	vcpu->quiet = false;
+	vcpu->replaced = true;
 }
 
 void vcpu_resume(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
+	uint64_t hcr;
 
+	vcpu->in_pe = false;
 	sysreg_write(vttbr_el2, vmem_vttbr(&vm->mem));
-	if (sysreg_read(cntvoff_el2) != vm->cntvoff)
-		sysreg_write(cntvoff_el2, vm->cntvoff);
+	offset_load(vm);
 	if (vcpu->quiet) {
 		write_reg(ICH_HCR_EL2, vcpu->quiet_hcr);
 	} else {
 		spin_lock(&vm->lock); /* the VM's other vCPUs may run already */
-		vm->gic.dirty |= (uint8_t)(1u << vcpu->index);
+		if (vcpu->replaced)
+			timers_load(vcpu);
+		vcpu->replaced = false;
+		if (vgic_fill_none(&vm->gic, vcpu->index, &hcr))
+			write_reg(ICH_HCR_EL2, hcr);
+		else
+			vm->gic.dirty |= (uint8_t)(1u << vcpu->index);
 		spin_unlock(&vm->lock);
 	}
 	isb();
-}
-
-void vcpu_discard(struct vcpu *vcpu)
-{
-	BUG_ON(cpu_this()->loaded != vcpu);
-	sysreg_write(cntv_ctl_el0, 0);
-	isb();
-	gicv3_ppi_set_active(PLAT_PPI_VIRT_TIMER, false);
-	cpu_this()->loaded = NULL;
-	vcpu->loaded = false;
 }
 
 void vcpu_unload(struct vcpu *vcpu)
@@ -179,7 +194,12 @@ void vcpu_unload(struct vcpu *vcpu)
 
 	BUG_ON(cpu->loaded != vcpu);
 	spin_lock(&vm->lock);
+	detach(vcpu);
 	save(vcpu);
+	el1_save(&vcpu->el1);
+	fp_save(&vcpu->fp);
+	vcpu->in_pe = false;
+	vcpu->replaced = false;
 	timers_unload(vcpu);
 	vcpu_forward_kicks(vcpu); /* an interrupt routed away while it was in a list register */
 	cpu->loaded = NULL;
@@ -188,23 +208,31 @@ void vcpu_unload(struct vcpu *vcpu)
 	sev();
 }
 
-void vcpu_fold_interrupts(struct vcpu *vcpu)
+/* The list registers in use, and EOIs that found none. */
+static void fold(struct vcpu *vcpu, uint64_t hcr)
 {
 	struct vgic *gic = &vcpu->vm->gic;
 	unsigned used = vgic_used(gic, vcpu->index);
-	uint64_t lr[LR_MAX], hcr = read_reg(ICH_HCR_EL2);
+	uint64_t lr[LR_MAX];
 
+	lr[0] = 0;
 	for (unsigned i = 0; i < used; i++) {
 		lr[i] = lr_read(i);
 		lr_write(i, 0);
 	}
-	if (!used && !(hcr >> VGIC_HCR_EOICOUNT_SHIFT))
-		return; /* nothing was in there */
 	vgic_fold(gic, vcpu->index, lr, used, (unsigned)(hcr >> VGIC_HCR_EOICOUNT_SHIFT) & 0x1f);
 	if (hcr >> VGIC_HCR_EOICOUNT_SHIFT)
 		write_reg(ICH_HCR_EL2, hcr & ~(0x1fUL << VGIC_HCR_EOICOUNT_SHIFT));
 	if (vgic_take_hw_release(gic, vcpu->index))
 		gicv3_ppi_set_active(PLAT_PPI_VIRT_TIMER, false);
+}
+
+void vcpu_fold_interrupts(struct vcpu *vcpu)
+{
+	uint64_t hcr = read_reg(ICH_HCR_EL2);
+
+	if (vcpu->vm->gic.cpu[vcpu->index].lr_used || hcr >> VGIC_HCR_EOICOUNT_SHIFT)
+		fold(vcpu, hcr);
 }
 
 void vcpu_forward_kicks(struct vcpu *vcpu)
@@ -285,7 +313,8 @@ uint64_t vcpu_ptimer_evaluate(struct vcpu *vcpu)
 	uint64_t ctl = vcpu->timer.cntp_ctl;
 	bool due;
 
-	if (!(ctl & TIMER_ENABLE) && !(vm->gic.cpu[vcpu->index].state.bank.line & 1u << PLAT_PPI_PHYS_TIMER))
+	if (!(ctl & TIMER_ENABLE) &&
+	    !(vm->gic.cpu[vcpu->index].state.bank.line & 1u << PLAT_PPI_PHYS_TIMER))
 		return ~0UL;
 	due = timer_due(ctl, vcpu->timer.cntp_cval, counter_now() - vm->cntvoff);
 	vgic_set_line(&vm->gic, vcpu->index, PLAT_PPI_PHYS_TIMER, due);

@@ -14,12 +14,15 @@ bool vcpu_load(struct vcpu *vcpu);
 void vcpu_unload(struct vcpu *vcpu);
 
 /*
- * An operation of a VM on itself, on the vCPU whose trap is being handled: the context goes to memory (not all of it
- * when nothing of it is to be kept) and stays in the PE, stage 2 off. Afterwards either it goes on as it was, with the VM's new stage 2 and time, or what the PE holds is void.
+ * An operation of a VM on itself, on the vCPU whose trap is being handled: interrupts and (to keep them) timer and CPU
+ * interface go to memory, stage 2 is off, and el1 and fp stay in the PE: vcpu->in_pe. Afterwards it goes on as it was, or as
+ * vcpu_replace() made it, with the VM's new stage 2 and time; or vcpu_unload() follows.
  */
 void vcpu_store(struct vcpu *vcpu, bool keep);
 void vcpu_resume(struct vcpu *vcpu);
-void vcpu_discard(struct vcpu *vcpu);
+
+/* in_pe: el1 and fp of a snapshot's vCPU come into the PE; all before them is in *vcpu already. VM's lock held. */
+void vcpu_replace(struct vcpu *vcpu, const struct vcpu *by);
 
 /* Bring the list registers up to date with the vGIC model; vcpu is loaded here. Takes the VM's lock. */
 void vcpu_flush_interrupts(struct vcpu *vcpu);

@@ -31,9 +31,9 @@ uint64_t vm_counter(const struct vm *vm)
 	return vm->clock_stopped ? vm->stopped_at : counter_now() - vm->cntvoff;
 }
 
-uint64_t vm_uptime_ns(const struct vm *vm)
+uint64_t vm_uptime(const struct vm *vm)
 {
-	return ticks_to_ns(vm_counter(vm) - clock_origin);
+	return vm_counter(vm) - clock_origin;
 }
 
 void vm_clock_stop(struct vm *vm)
@@ -114,7 +114,8 @@ static void wait_for_cpus(const struct vm *vm)
 
 		while (vcpu->cpu != here && __atomic_load_n(&vcpu->loaded, __ATOMIC_ACQUIRE)) {
 			if (counter_now() > bound) {
-				log_line("CPU %u does not give up a vCPU of %s", vcpu->cpu->id, vm->name);
+				log_line("CPU %u does not give up a vCPU of %s", vcpu->cpu->id,
+					 vm->name);
 				BUG("a CPU does not answer");
 			}
 			wfe();
@@ -167,16 +168,13 @@ static void release_current(struct vcpu *vcpu)
 {
 	struct cpu *here = cpu_this();
 
+	BUG_ON(here->loaded != vcpu);
 	if (vcpu->vm->state == AV_STATE_RUNNING && vcpu->power == VCPU_ON && !vcpu->waiting) {
-		if (vcpu->loaded)
-			vcpu_resume(vcpu);
-		else
-			BUG_ON(!vcpu_load(vcpu)); /* nobody else can hold it: op_lock is the caller's */
+		vcpu_resume(vcpu);
 		return;
 	}
 	devices_flush_output(vcpu->vm);
-	if (vcpu->loaded)
-		vcpu_unload(vcpu);
+	vcpu_unload(vcpu);
 	spin_lock(&here->lock);
 	here->current = NULL;
 	spin_unlock(&here->lock);
@@ -286,14 +284,15 @@ static void create_memory(struct vm *vm, unsigned vmid_share)
 
 
 	if (error)
-		boot_refuse("vm[%u] (%s): memory: error %d (frame_budget %lu)", vm->index, vm->name, error,
-			    m->frame_budget);
+		boot_refuse("vm[%u] (%s): memory: error %d (frame_budget %lu)", vm->index, vm->name,
+			    error, m->frame_budget);
 	for (uint32_t i = 0; i < m->segment_count; i++) {
 		const struct av_manifest_segment *s = &boot_manifest.segments[m->segment_first + i];
 
 		error = map_segment(vm, s);
 		if (error)
-			boot_refuse("vm[%u] (%s): segment %u: error %d", vm->index, vm->name, i, error);
+			boot_refuse("vm[%u] (%s): segment %u: error %d", vm->index, vm->name, i,
+				    error);
 	}
 	flash_map(vm);
 }
@@ -327,7 +326,7 @@ void vm_seal(struct vm *vm)
 	int error;
 
 	memset(&facts, 0, sizeof(facts));
-	facts.taken_ns = time_ns();
+	facts.taken = counter_now() - counter_start;
 	facts.state = vm->flags & AV_VM_FLAG_PAUSED ? AV_STATE_PAUSED : AV_STATE_RUNNING;
 	error = snapshot_seal_boot(&vm->mem, &facts);
 	if (error)

@@ -23,14 +23,14 @@
 enum vcpu_power { VCPU_OFF, VCPU_ON };
 
 /* vm->requests: work that the next of its vCPUs to enter the guest does before, whichever that is. */
-#define REQUEST_INPUT 0x1     /* bytes from the host wait for its VM's devices */
-#define REQUEST_OUTPUT 0x2    /* a port has room again */
-#define REQUEST_DEVICE 0x4    /* a virtqueue has more work than one call does */
-#define REQUEST_RESTORED 0x8  /* devices tell the guest about a restore */
-#define REQUEST_BELLS 0x10    /* doorbells: SPI levels may have changed */
+#define REQUEST_INPUT 0x1    /* bytes from the host wait for its VM's devices */
+#define REQUEST_OUTPUT 0x2   /* a port has room again */
+#define REQUEST_DEVICE 0x4   /* a virtqueue has more work than one call does */
+#define REQUEST_RESTORED 0x8 /* devices tell the guest about a restore */
+#define REQUEST_BELLS 0x10   /* doorbells: SPI levels may have changed */
 
 /* vcpu->waiting */
-#define VCPU_WAITS 1	  /* in WFI */
+#define VCPU_WAITS 1      /* in WFI */
 #define VCPU_WAITS_BELL 2 /* in DOORBELL_WAIT, PC at the call */
 
 /* What a snapshot holds of one region. */
@@ -45,31 +45,34 @@ struct vcpu {
 	uint64_t x[31];
 	uint64_t pc;
 	uint64_t pstate;
-	uint64_t pad;
-	struct fp_context fp;
-
-	struct el1_context el1;
+	uint64_t mdscr; /* MDSCR_EL1: trapped, of no effect */
 	struct timer_context timer;
 	uint64_t vmcr, ap0r, ap1r; /* ICH_VMCR_EL2, ICH_AP0R0_EL2, ICH_AP1R0_EL2 */
-	uint32_t power;		   /* enum vcpu_power */
-	uint32_t waiting;	   /* VCPU_WAITS*, 0: not */
-	uint32_t two_timelines;	   /* set in a snapshot this vCPU took of its own VM: a restore writes the generation to x2 */
+	uint32_t power;            /* enum vcpu_power */
+	uint32_t waiting;          /* VCPU_WAITS*, 0: not */
+	uint32_t
+		two_timelines; /* set in a snapshot this vCPU took of its own VM: a restore writes the generation to x2 */
 	uint32_t reserved;
-	/* Until here a snapshot carries it (vcpu_state.c); from here on it does not. */
+	/* What follows is in the PE while the vCPU is loaded, also when its VM is held: vcpu_store(). */
+	struct el1_context el1;
+	struct fp_context fp;
+	/* Until here a snapshot carries it (vm_state.c); from here on it does not. */
 
 	struct vm *vm;
 	struct cpu *cpu;
 	uint32_t index;
-	bool loaded;		  /* its context is in cpu's registers */
-	bool queued;		  /* on a run queue */
-	bool kicked;		  /* kicked while it was its CPU's current one; cpu->lock */
-	bool quiet;		  /* vcpu_store() found its list registers empty and right */
-	uint64_t quiet_hcr;	  /* ICH_HCR_EL2 then */
-	uint64_t run_since;	  /* counter when it was given the CPU */
-	uint64_t cpu_ticks;	  /* it has had the CPU for so long */
+	bool loaded;        /* its context is in cpu's registers */
+	bool queued;        /* on a run queue */
+	bool kicked;        /* kicked while it was its CPU's current one; cpu->lock */
+	bool in_pe;         /* its VM is held, but el1 and fp are still in cpu's registers only */
+	bool replaced;      /* ... and a snapshot's: cntv in memory is what counts */
+	bool quiet;         /* vcpu_store() found its list registers empty and right */
+	uint64_t quiet_hcr; /* ICH_HCR_EL2 then */
+	uint64_t run_since; /* counter when it was given the CPU */
+	uint64_t cpu_ticks; /* it has had the CPU for so long */
 	uint64_t exits[AV_EXIT_COUNT]; /* by reason; VM_STATS adds up */
-	struct vcpu *next;	  /* run queue */
-	struct vcpu *sleep_next;  /* cpu->sleepers */
+	struct vcpu *next;             /* run queue */
+	struct vcpu *sleep_next;       /* cpu->sleepers */
 	bool sleeping_listed;
 };
 
@@ -86,8 +89,8 @@ struct vm {
 	uint32_t state; /* AV_STATE_* */
 	uint32_t vcpu_count;
 	struct vcpu *vcpus;
-	bool held;  /* an operation has its vCPUs stopped */
-	bool wide;  /* its vCPUs live on more than one physical CPU: TLB invalidations are broadcast */
+	bool held; /* an operation has its vCPUs stopped */
+	bool wide; /* its vCPUs live on more than one physical CPU: TLB invalidations are broadcast */
 	uint32_t requests; /* REQUEST_*, set by any CPU with an atomic or */
 	uint64_t slice;
 
@@ -118,12 +121,15 @@ struct vm {
 	} log_limit;
 
 	/* shared regions: by number; region_lock */
-	uint64_t regions[2]; /* attached to */
-	uint64_t bells[2];   /* whose SPI may have another level */
+	uint64_t regions[2];  /* attached to */
+	uint64_t bells[2];    /* whose SPI may have another level */
 	bool region_unmade;   /* it is making one: its REGION_GET has not returned yet */
 	uint32_t saved_count; /* of the snapshot loaded last, until region_restored() */
 	struct region_saved saved[VMEM_ATTACH_MAX];
 
+	uint64_t
+		device_version; /* of the state of uart and console: the same number, the same state */
+	uint64_t device_versions; /* the highest ever given */
 	bool input_waits; /* host bytes may wait at a port: set by the port, cleared when all were consumed */
 	/* host side of its ports: numbers of the virtio-serial driver, 0 = none */
 	unsigned port_console, port_hvc0, port_agent;
@@ -131,7 +137,7 @@ struct vm {
 	uint64_t output_window;
 	uint64_t output_bytes;
 
-	struct state_part parts[7 + 2 * AV_VCPU_MAX];
+	struct state_part parts[4 + AV_VCPU_MAX];
 	unsigned part_count;
 };
 
@@ -151,8 +157,8 @@ void vm_seal(struct vm *vm);
 /* vCPU 0's virtual counter now, standing still when the VM's clock does. */
 uint64_t vm_counter(const struct vm *vm);
 
-/* As time since its first instruction. */
-uint64_t vm_uptime_ns(const struct vm *vm);
+/* As time since its first instruction: ticks. */
+uint64_t vm_uptime(const struct vm *vm);
 void vm_clock_stop(struct vm *vm);
 void vm_clock_start(struct vm *vm);
 void vm_clock_set(struct vm *vm, uint64_t counter);

@@ -1,77 +1,101 @@
 /* SPDX-License-Identifier: MIT */
-/* vm_state.c - {save, load} of each part. All vCPUs are unloaded: everything is in memory. Reset is a load of `boot`. */
+/* vm_state.c - {save, load} of each part. No vCPU runs. Reset is a load of `boot`. */
 #include "core/vm_state.h"
+#include "arch/mem.h"
 #include "core/bug.h"
 #include "core/flash.h"
 #include "core/region.h"
 #include "core/string.h"
+#include "core/vcpu.h"
 
-#define VCPU_SAVED offsetof(struct vcpu, vm)
-_Static_assert(VCPU_SAVED <= VMEM_PART_SIZE_MAX, "a vCPU fits a record");
-_Static_assert(VCPU_SAVED % 8 == 0, "copied by words");
+/* All that is the VM's in one part: most snapshots share it. All that is a vCPU's in another; the time is vCPU 0's. */
+struct vm_saved {
+	uint64_t device_version;
+	struct vgic_dist_state gic;
+	struct vpl011_state uart;
+	struct vconsole_state console;
+};
+
+struct vcpu_saved {
+	struct vgic_cpu_state gic;
+	uint32_t reserved;
+	uint64_t counter;
+	uint64_t pad;
+	uint8_t vcpu[offsetof(struct vcpu, vm)];
+};
+
+#define VCPU_MEMORY offsetof(struct vcpu, el1)
+_Static_assert(sizeof(struct vm_saved) <= VMEM_PART_SIZE_MAX, "a part fits a frame");
+_Static_assert(sizeof(struct vcpu_saved) <= VMEM_PART_SIZE_MAX, "a part fits a frame");
+_Static_assert(offsetof(struct vcpu, vm) % 8 == 0 && VCPU_MEMORY % 8 == 0, "copied by words");
+_Static_assert(offsetof(struct vcpu_saved, vcpu) % 16 == 0, "registers are stored in pairs");
+
+static void vm_save(void *ctx, void *to)
+{
+	struct vm *vm = ctx;
+	struct vm_saved *saved = to;
+
+	saved->device_version = vm->device_version;
+	vgic_save(&vm->gic, &saved->gic);
+	vpl011_save(&vm->uart, &saved->uart);
+	vconsole_save(&vm->console, &saved->console);
+}
+
+static void vm_load(void *ctx, const void *from)
+{
+	struct vm *vm = ctx;
+	const struct vm_saved *saved = from;
+
+	vm->device_version = saved->device_version;
+	/* The distributor before the devices: their lines are loaded into it. */
+	vgic_load(&vm->gic, &saved->gic);
+	vpl011_load(&vm->uart, &saved->uart);
+	vconsole_load(&vm->console, &saved->console);
+}
+
+static bool vm_same(void *ctx, const void *to)
+{
+	const struct vm *vm = ctx;
+	const struct vm_saved *saved = to;
+
+	return saved->device_version == vm->device_version &&
+	       saved->gic.version == vm->gic.dist.version;
+}
 
 static void vcpu_save(void *ctx, void *to)
 {
-	memcpy(to, ctx, VCPU_SAVED);
+	struct vcpu *vcpu = ctx;
+	struct vcpu_saved *saved = to;
+	struct vcpu *copy = (struct vcpu *)saved->vcpu;
+
+	vgic_cpu_save(&vcpu->vm->gic, vcpu->index, &saved->gic);
+	saved->reserved = 0;
+	saved->counter = vm_counter(vcpu->vm);
+	saved->pad = 0;
+	if (!vcpu->in_pe) {
+		arch_copy_words(copy, vcpu, sizeof(saved->vcpu));
+		return;
+	}
+	arch_copy_words(copy, vcpu, VCPU_MEMORY);
+	el1_save(&copy->el1);
+	fp_save(&copy->fp);
 }
 
 static void vcpu_load_part(void *ctx, const void *from)
 {
-	memcpy(ctx, from, VCPU_SAVED);
-}
-
-static void gic_save(void *ctx, void *to)
-{
-	vgic_save(&((struct vm *)ctx)->gic, to);
-}
-
-static void gic_load(void *ctx, const void *from)
-{
-	vgic_load(&((struct vm *)ctx)->gic, from);
-}
-
-static void gic_cpu_save(void *ctx, void *to)
-{
 	struct vcpu *vcpu = ctx;
+	const struct vcpu_saved *saved = from;
+	const struct vcpu *copy = (const struct vcpu *)saved->vcpu;
 
-	vgic_cpu_save(&vcpu->vm->gic, vcpu->index, to);
-}
-
-static void gic_cpu_load(void *ctx, const void *from)
-{
-	struct vcpu *vcpu = ctx;
-
-	vgic_cpu_load(&vcpu->vm->gic, vcpu->index, from);
-}
-
-static void uart_save(void *ctx, void *to)
-{
-	vpl011_save(&((struct vm *)ctx)->uart, to);
-}
-
-static void uart_load(void *ctx, const void *from)
-{
-	vpl011_load(&((struct vm *)ctx)->uart, from);
-}
-
-static void console_save(void *ctx, void *to)
-{
-	vconsole_save(&((struct vm *)ctx)->console, to);
-}
-
-static void console_load(void *ctx, const void *from)
-{
-	vconsole_load(&((struct vm *)ctx)->console, from);
-}
-
-static void clock_save(void *ctx, void *to)
-{
-	*(uint64_t *)to = vm_counter(ctx);
-}
-
-static void clock_load(void *ctx, const void *from)
-{
-	vm_clock_set(ctx, *(const uint64_t *)from);
+	vgic_cpu_load(&vcpu->vm->gic, vcpu->index, &saved->gic);
+	if (!vcpu->index)
+		vm_clock_set(vcpu->vm, saved->counter);
+	if (!vcpu->in_pe) {
+		arch_copy_words(vcpu, copy, sizeof(saved->vcpu));
+		return;
+	}
+	arch_copy_words(vcpu, copy, VCPU_MEMORY);
+	vcpu_replace(vcpu, copy);
 }
 
 static void add(struct vm *vm, struct state_part part)
@@ -82,21 +106,13 @@ static void add(struct vm *vm, struct state_part part)
 
 void vm_state_parts(struct vm *vm)
 {
-	add(vm, (struct state_part){"clock", sizeof(uint64_t), clock_save, clock_load, vm});
-	/* The distributor before the devices: their lines are loaded into it. */
-	add(vm, (struct state_part){"gic", sizeof(struct vgic_dist_state), gic_save, gic_load, vm});
-	add(vm, (struct state_part){"uart", sizeof(struct vpl011_state), uart_save, uart_load, vm});
-	add(vm, (struct state_part){"console", sizeof(struct vconsole_state), console_save, console_load, vm});
+	add(vm, (struct state_part){"devices", sizeof(struct vm_saved), vm_save, vm_load, vm, vm_same});
 	flash_parts(vm, add);
 	add(vm, (struct state_part){"regions", (uint32_t)region_state_size(vm), region_state_save,
-				    region_state_load, vm});
-	for (unsigned i = 0; i < vm->vcpu_count; i++) {
-		struct vcpu *vcpu = &vm->vcpus[i];
-
-		add(vm, (struct state_part){"gic-cpu", sizeof(struct vgic_cpu_state), gic_cpu_save, gic_cpu_load,
-					    vcpu});
-		add(vm, (struct state_part){"vcpu", VCPU_SAVED, vcpu_save, vcpu_load_part, vcpu});
-	}
+				    region_state_load, vm, NULL});
+	for (unsigned i = 0; i < vm->vcpu_count; i++)
+		add(vm, (struct state_part){"vcpu", sizeof(struct vcpu_saved), vcpu_save,
+					    vcpu_load_part, &vm->vcpus[i], NULL});
 }
 
 /* FNV-1a, by words: tells equal parts from others, no more. */
@@ -112,7 +128,7 @@ static uint64_t checksum(const void *bytes, size_t size)
 	return sum;
 }
 
-/* saved: a struct vcpu up to VCPU_SAVED. */
+/* saved: a struct vcpu as far as a snapshot has it. */
 static void describe_vcpu(const struct vcpu *saved, struct av_state_part *to)
 {
 	const struct el1_context *el1 = &saved->el1;
@@ -153,11 +169,20 @@ void vm_state_describe(const struct vm *vm, uint32_t part, const void *saved, st
 		to->name[i] = about->name[i];
 	to->vcpu = ~0u;
 	to->size = about->size;
-	to->checksum = checksum(saved, about->size);
-	if (about->save == clock_save)
-		to->value = *(const uint64_t *)saved;
-	if (about->save == gic_cpu_save || about->save == vcpu_save)
+	if (about->save == vm_save) {
+		/* Without the versions: the same state may have been reached twice. */
+		const struct vm_saved *devices = saved;
+
+		to->checksum = devices->gic.ctlr + checksum(devices->gic.bank,
+							    sizeof(*devices) - offsetof(struct vm_saved, gic.bank));
+	} else {
+		to->checksum = checksum(saved, about->size);
+	}
+	if (about->save == vcpu_save) {
+		const struct vcpu_saved *vcpu = saved;
+
 		to->vcpu = ((const struct vcpu *)about->ctx)->index;
-	if (about->save == vcpu_save)
-		describe_vcpu(saved, to);
+		to->value = vcpu->counter;
+		describe_vcpu((const struct vcpu *)vcpu->vcpu, to);
+	}
 }

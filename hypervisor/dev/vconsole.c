@@ -419,6 +419,11 @@ void vconsole_load(struct vconsole *c, const struct vconsole_state *from)
 	virtio_mmio_load(&c->virtio, &from->virtio);
 }
 
+bool vconsole_wants_restored(const struct vconsole *c)
+{
+	return c->ops->guest_open || c->virtio.state.status & VIRTIO_STATUS_DRIVER_OK;
+}
+
 void vconsole_after_restore(struct vconsole *c)
 {
 	const struct vconsole_port_state *agent = &c->port[1];

@@ -76,3 +76,5 @@ void vconsole_load(struct vconsole *c, const struct vconsole_state *from);
 /* After a load that was a restore, guest RAM being that of the snapshot: look at all queues again, raise the
  * interrupt, show port 1 closed and, if it is open, opened again. */
 void vconsole_after_restore(struct vconsole *c);
+/* False: after the load just made vconsole_after_restore() and vconsole_host_open() have nothing to do. */
+bool vconsole_wants_restored(const struct vconsole *c);

@@ -44,12 +44,14 @@ struct vgic_bank {
 struct vgic_dist_state {
 	uint32_t ctlr; /* EnableGrp0, EnableGrp1 */
 	uint32_t reserved;
+	uint64_t
+		version; /* two states of this VM with the same one are the same; 0 in one from elsewhere */
 	struct vgic_bank bank[VGIC_BANK_COUNT];
 	uint8_t priority[VGIC_SPI_COUNT];
 	uint16_t route
 		[VGIC_SPI_COUNT]; /* Aff0 or VGIC_ROUTE_NONE; above, the vCPU it is active on, if it is */
 };
-_Static_assert(sizeof(struct vgic_dist_state) == 968, "a memcpy of under 1 KiB");
+_Static_assert(sizeof(struct vgic_dist_state) == 976, "a memcpy of under 1 KiB");
 
 /* What a snapshot holds of one redistributor. ICH_VMCR and ICH_APxR are the vCPU's, not ours. */
 struct vgic_cpu_state {
@@ -80,6 +82,8 @@ struct vgic_cpu {
 
 struct vgic {
 	struct vgic_dist_state dist;
+	uint64_t versions; /* the highest ever given to dist.version */
+	uint64_t quiet;    /* a dist.version in which no SPI is pending or active */
 	uint32_t resident[VGIC_BANK_COUNT]; /* SPIs that are in some vCPU's LR */
 	uint32_t hw;                        /* PPIs injected with HW = 1, pINTID = INTID */
 	uint8_t cpu_count;
@@ -174,7 +178,17 @@ unsigned vgic_fill(struct vgic *v, unsigned cpu, uint64_t lr[], unsigned lr_coun
 void vgic_fold(struct vgic *v, unsigned cpu, const uint64_t lr[], unsigned lr_count,
 	       unsigned eoi_count);
 /* How many LRs, from the first, are in use: 0 = a fold needs to read none. */
-unsigned vgic_used(const struct vgic *v, unsigned cpu);
+static inline unsigned vgic_used(const struct vgic *v, unsigned cpu)
+{
+	uint32_t used = v->cpu[cpu].lr_used;
+
+	return used ? 32 - (unsigned)__builtin_clz(used) : 0;
+}
+/*
+ * A short cut for vgic_fill() when nothing is pending or active anywhere, and so no LR in use: true, *hcr as it would be,
+ * dirty cleared. Nothing may be in LRs.
+ */
+bool vgic_fill_none(struct vgic *v, unsigned cpu, uint64_t *hcr);
 /*
  * vgic_set_line(v, cpu, intid, true) for an interrupt of the vCPU that is loaded here, and when that is all there is
  * to do: true, and the caller writes *value to LR *slot (no fold, nothing else changes). empty is ICH_ELRSR_EL2.

@@ -100,6 +100,20 @@ static uint64_t load_lr(struct vgic *v, unsigned cpu, unsigned intid, unsigned s
 	return lr;
 }
 
+bool vgic_fill_none(struct vgic *v, unsigned cpu, uint64_t *hcr)
+{
+	if (busy(&v->cpu[cpu].state.bank))
+		return false;
+	for (unsigned bank = 0; bank < VGIC_BANK_COUNT && v->quiet != v->dist.version; bank++)
+		if (busy(&v->dist.bank[bank]))
+			return false;
+	v->quiet = v->dist.version;
+	v->dirty = (uint8_t)(v->dirty & ~(1u << cpu));
+	v->kick = (uint8_t)(v->kick & ~(1u << cpu));
+	*hcr = VGIC_HCR_EN;
+	return true;
+}
+
 unsigned vgic_fill(struct vgic *v, unsigned cpu, uint64_t lr[], unsigned lr_count, uint64_t *hcr)
 {
 	struct choice c; /* key[] is filled as far as count */
@@ -182,6 +196,7 @@ static void fold_one(struct vgic *v, unsigned cpu, unsigned slot, uint64_t lr)
 	*vgic_resident(v, cpu, bank) &= ~bit;
 	if (!bank)
 		return;
+	vgic_changed(v);
 	if (active)
 		vgic_set_owner(v, intid, cpu);
 	if (vgic_route(v, intid) != cpu)
@@ -213,13 +228,6 @@ void vgic_fold(struct vgic *v, unsigned cpu, const uint64_t lr[], unsigned lr_co
 	v->dirty = (uint8_t)(v->dirty | 1u << cpu);
 }
 
-unsigned vgic_used(const struct vgic *v, unsigned cpu)
-{
-	uint32_t used = v->cpu[cpu].lr_used;
-
-	return used ? 32 - (unsigned)__builtin_clz(used) : 0;
-}
-
 bool vgic_inject_fast(struct vgic *v, unsigned cpu, unsigned intid, uint64_t empty,
 		      unsigned lr_count, unsigned *slot, uint64_t *value)
 {
@@ -247,6 +255,8 @@ bool vgic_inject_fast(struct vgic *v, unsigned cpu, unsigned intid, uint64_t emp
 		b->active &= ~bit;
 		if (!(b->edge & bit))
 			b->latch &= ~bit;
+		if (intid >= 32)
+			vgic_changed(v);
 	} else {
 		at = vgic_used(v, cpu);
 		if (at >= lr_count || at >= VGIC_LR_MAX || (b->active & bit))

@@ -296,6 +296,8 @@ bool vgic_mmio(struct vgic *v, unsigned cpu, enum vgic_frame frame, uint64_t off
 	a.offset = (uint32_t)(offset % VGIC_REDIST_SIZE);
 	if (frame == VGIC_DIST) {
 		dist_access(&a);
+		if (write)
+			vgic_changed(v);
 	} else {
 		a.cpu = (unsigned)(offset / VGIC_REDIST_SIZE);
 		redist_access(&a);

@@ -95,6 +95,8 @@ static void note_active(struct vgic *v, unsigned cpu, unsigned bank, uint32_t ma
 void vgic_set_latch(struct vgic *v, unsigned cpu, unsigned bank, uint32_t mask)
 {
 	vgic_bank(v, cpu, bank)->latch |= mask;
+	if (bank)
+		vgic_changed(v);
 	note_latch(v, cpu, bank, mask, true);
 	vgic_touch_bits(v, cpu, bank, mask);
 }
@@ -102,6 +104,8 @@ void vgic_set_latch(struct vgic *v, unsigned cpu, unsigned bank, uint32_t mask)
 void vgic_clear_latch(struct vgic *v, unsigned cpu, unsigned bank, uint32_t mask)
 {
 	vgic_bank(v, cpu, bank)->latch &= ~mask;
+	if (bank)
+		vgic_changed(v);
 	/* A HW interrupt's new line is no latch: it stays noted. */
 	note_latch(v, cpu, bank, bank ? mask : mask & ~v->hw, false);
 	vgic_touch_bits(v, cpu, bank, mask);
@@ -119,6 +123,8 @@ void vgic_set_active(struct vgic *v, unsigned cpu, unsigned bank, uint32_t mask)
 		vgic_set_owner(v, intid, route < VGIC_CPU_MAX ? route : cpu);
 	}
 	b->active |= mask;
+	if (bank)
+		vgic_changed(v);
 	note_active(v, cpu, bank, mask, true);
 	vgic_touch_bits(v, cpu, bank, mask);
 }
@@ -131,6 +137,8 @@ void vgic_clear_active(struct vgic *v, unsigned cpu, unsigned bank, uint32_t mas
 		v->cpu[cpu].hw_release |= mask & v->hw & b->active & ~v->cpu[cpu].resident;
 	vgic_touch_bits(v, cpu, bank, mask);
 	b->active &= ~mask;
+	if (bank)
+		vgic_changed(v);
 	note_active(v, cpu, bank, mask, false);
 	vgic_touch_bits(v, cpu, bank, mask);
 }
@@ -143,6 +151,7 @@ void vgic_init(struct vgic *v, unsigned cpu_count)
 		v->cpu[cpu].state.bank.edge = 0xffff; /* SGIs */
 		v->cpu[cpu].state.asleep = 1;
 	}
+	vgic_changed(v);
 	vgic_touch_all(v);
 }
 
@@ -170,6 +179,8 @@ static bool move_line(struct vgic *v, unsigned cpu, unsigned intid, bool level)
 	if (level == !!(b->line & bit))
 		return false;
 	b->line ^= bit;
+	if (intid >= 32)
+		vgic_changed(v);
 	if (!(b->edge & bit))
 		return true;
 	if (!level)

@@ -65,6 +65,12 @@ static inline void vgic_set_owner(struct vgic *v, unsigned intid, unsigned cpu)
 	*route = (uint16_t)((*route & VGIC_ROUTE_MASK) | cpu << VGIC_ROUTE_OWNER_SHIFT);
 }
 
+/* Whoever changes the distributor's state says so; vgic_load() relies on it. */
+static inline void vgic_changed(struct vgic *v)
+{
+	v->dist.version = ++v->versions;
+}
+
 static inline uint32_t vgic_pending_bits(const struct vgic_bank *b)
 {
 	return b->latch | (b->line & ~b->edge);

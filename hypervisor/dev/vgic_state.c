@@ -5,20 +5,20 @@
 #include "core/bug.h"
 #include "dev/vgic_private.h"
 
+/* Of each vCPU its own part is saved, or loaded, beside this: they look at its list registers. */
 void vgic_save(const struct vgic *v, struct vgic_dist_state *to)
 {
-	for (unsigned cpu = 0; cpu < v->cpu_count; cpu++)
-		BUG_ON(v->cpu[cpu].lr_used);
 	*to = v->dist;
 }
 
 void vgic_load(struct vgic *v, const struct vgic_dist_state *from)
 {
-	for (unsigned cpu = 0; cpu < v->cpu_count; cpu++)
-		BUG_ON(v->cpu[cpu].lr_used);
-	v->dist = *from;
-	v->dist.ctlr &= VGIC_CTLR_GROUPS;
-	vgic_touch_all(v);
+	if (!from->version || from->version != v->dist.version) {
+		v->dist = *from;
+		v->dist.ctlr &= VGIC_CTLR_GROUPS;
+		if (!from->version || from->version > v->versions)
+			vgic_changed(v); /* not of this VM */
+	}
 }
 
 void vgic_cpu_save(const struct vgic *v, unsigned cpu, struct vgic_cpu_state *to)

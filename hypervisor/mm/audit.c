@@ -17,7 +17,7 @@ struct audit {
 			       live tree */
 	uint64_t queued;
 	uint64_t records; /* not dead */
-	uint64_t state_frames;
+	uint64_t state_references;
 	uint64_t used, unused; /* frames with this owner */
 };
 
@@ -172,7 +172,8 @@ static bool check_frame(struct audit *a, uint32_t index)
 		CHECK(index == a->m->root_frame, "a second live root");
 		break;
 	case FRAME_STATE:
-		a->state_frames++;
+		CHECK(frame->references, "a state frame is held by nobody");
+		a->state_references += frame->references;
 		break;
 	default:
 		break;
@@ -288,7 +289,7 @@ static bool check_all(struct audit *a)
 	CHECK(a->unused == a->m->budget.cached, "the count of frames at hand is wrong");
 	CHECK(a->used + a->unused <= a->m->budget.limit, "the budget is exceeded");
 	CHECK(a->borrowing == a->borrowed, "a borrower is missing in its base's list");
-	CHECK(a->state_frames == a->records * a->m->spill_count, "state frames were lost");
+	CHECK(a->state_references == a->records * a->m->spill_count, "state frames were lost");
 	return check_queue(a) && check_live(a);
 }
 

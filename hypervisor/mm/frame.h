@@ -20,7 +20,7 @@ enum frame_kind {
 	FRAME_L2,
 	FRAME_ROOT,   /* the live root of a VM */
 	FRAME_RECORD, /* a snapshot: its root and its facts */
-	FRAME_STATE,  /* more of a snapshot's state */
+	FRAME_STATE,  /* more of a snapshot's state; what did not change is shared */
 	FRAME_META,   /* dirty map, snapshot index, region tables: held as long as the VM */
 };
 
@@ -40,7 +40,8 @@ struct frame {
 	uint32_t borrowers; /* nodes: first of those copied from this one, */
 	uint32_t next;      /* linked by next and previous */
 	uint32_t previous;
-	uint64_t spare;
+	uint32_t references; /* FRAME_STATE: snapshots that hold it */
+	uint32_t spare;
 };
 _Static_assert(sizeof(struct frame) == 32, "frame_at() is a shift");
 

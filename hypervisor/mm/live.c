@@ -24,15 +24,17 @@ static void unlink_regions(struct vmem *m)
 		vmem_unlink_region(m, &m->attach[i]);
 }
 
-/* 64 dirty pages in a row: no looking for bits. */
-static void protect_group(uint64_t *group)
+/* Dirty pages come in rows: look for bits once a row. */
+static inline void protect_row(uint64_t *entry, uint32_t count)
 {
-	for (uint32_t i = 0; i < 64; i += 4) {
-		arch_entry_write(&group[i], arch_entry_read(&group[i]) & ~S2_WRITE);
-		arch_entry_write(&group[i + 1], arch_entry_read(&group[i + 1]) & ~S2_WRITE);
-		arch_entry_write(&group[i + 2], arch_entry_read(&group[i + 2]) & ~S2_WRITE);
-		arch_entry_write(&group[i + 3], arch_entry_read(&group[i + 3]) & ~S2_WRITE);
+	for (; count >= 4; count -= 4, entry += 4) {
+		arch_entry_write(&entry[0], arch_entry_read(&entry[0]) & ~S2_WRITE);
+		arch_entry_write(&entry[1], arch_entry_read(&entry[1]) & ~S2_WRITE);
+		arch_entry_write(&entry[2], arch_entry_read(&entry[2]) & ~S2_WRITE);
+		arch_entry_write(&entry[3], arch_entry_read(&entry[3]) & ~S2_WRITE);
 	}
+	for (; count; count--, entry++)
+		arch_entry_write(entry, arch_entry_read(entry) & ~S2_WRITE);
 }
 
 static void protect_dirty(struct vmem *m)
@@ -43,17 +45,18 @@ static void protect_dirty(struct vmem *m)
 		chunk = &m->chunks[c - 1];
 		uint64_t *group = chunk->l3;
 
-		for (uint32_t word = 0; word < ARRAY_SIZE(chunk->bits); word++, group += 64) {
+#pragma GCC unroll 8 /* most words are 0 */
+		for (uint32_t word = 0; word < ARRAY_SIZE(chunk->bits); word++) {
 			uint64_t bits = chunk->bits[word];
 
-			if (bits == ~0UL) {
-				protect_group(group);
-				continue;
-			}
-			for (; bits; bits &= bits - 1) {
-				uint64_t *entry = &group[__builtin_ctzll(bits)];
+			while (bits) {
+				uint32_t first = (uint32_t)__builtin_ctzll(bits);
+				uint64_t above =
+					bits + (1UL << first); /* carries to the row's end */
+				uint32_t end = above ? (uint32_t)__builtin_ctzll(above) : 64;
 
-				arch_entry_write(entry, arch_entry_read(entry) & ~S2_WRITE);
+				protect_row(&group[word * 64 + first], end - first);
+				bits &= above;
 			}
 		}
 	}

@@ -19,18 +19,31 @@ static uint64_t frames_for(uint64_t bytes)
 	return (bytes + PAGE_MASK) >> PAGE_SHIFT;
 }
 
-/* First fit, 64-aligned; false when a part is too big or there are too many. */
+/* First fit, 64-aligned; false when a part is too big or there are too many. Those to be shared come
+ * first. */
 static bool place_parts(struct vmem *m)
 {
 	uint32_t end[1 + SNAPSHOT_SPILL_MAX] = {RECORD_HEAD};
 
 	if (m->part_count > VMEM_PART_MAX)
 		return false;
+	while (m->shared_count < m->part_count && m->parts[m->shared_count].same) {
+		if (++m->shared_count > SNAPSHOT_SPILL_MAX)
+			return false;
+		end[m->shared_count] = PAGE_SIZE;
+	}
+	m->spill_count = m->shared_count;
 	for (uint32_t i = 0; i < m->part_count; i++) {
 		uint32_t size = (m->parts[i].size + 63) & ~63U;
 		uint32_t frame = 0;
 
 		if (m->parts[i].size > VMEM_PART_SIZE_MAX)
+			return false;
+		if (i < m->shared_count) {
+			m->places[i] = (struct part_place){(uint16_t)(i + 1), 0};
+			continue;
+		}
+		if (m->parts[i].same)
 			return false;
 		while (frame <= SNAPSHOT_SPILL_MAX && end[frame] + size > PAGE_SIZE)
 			frame++;

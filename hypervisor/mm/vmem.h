@@ -31,6 +31,12 @@ struct state_part {
 	void (*save)(void *ctx, void *to);
 	void (*load)(void *ctx, const void *from);
 	void *ctx;
+	/*
+	 * Or NULL. True: what is saved there is the present state, so that neither save nor load is
+	 * needed. Such a part has a frame to itself, which snapshots share. Only for records of
+	 * this VM.
+	 */
+	bool (*same)(void *ctx, const void *saved);
 };
 
 struct vmem_config {
@@ -128,7 +134,8 @@ struct vmem {
 	bool refuse;
 	const struct state_part *parts;
 	uint32_t part_count;
-	uint32_t spill_count; /* frames a record has besides itself */
+	uint32_t spill_count;  /* frames a record has besides itself */
+	uint32_t shared_count; /* the first of them: one for each part that has same() */
 	struct part_place places[VMEM_PART_MAX];
 	void (*evicted)(void *ctx, uint64_t id);
 	void *evicted_ctx;

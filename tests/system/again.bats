@@ -47,6 +47,11 @@ hashes() {
 import re, sys
 
 MASK = (1 << 64) - 1
+
+def guest_hash(word, start): # of one word
+    value = (start ^ word) * 0x100000001b3 & MASK
+    return value ^ value >> 29
+
 line = re.compile(r"nonce=([0-9a-f]{16}) count=(\d+) hash=([0-9a-f]{16}) check=([0-9a-f]{16})")
 nonces, first, lines, rewinds, last, cut = {}, {}, 0, 0, -1, 0
 
@@ -56,6 +61,9 @@ for text in sys.stdin:
         cut += 1
         continue
     nonce, count, value, check = found.groups()
+    if int(check, 16) != guest_hash(int(value, 16), int(nonce, 16) + int(count) & MASK):
+        cut += 1 # made of two pieces
+        continue
     first.setdefault(int(count), {}).setdefault((value, check), 0)
     first[int(count)][(value, check)] += 1
     nonces[nonce] = nonces.get(nonce, 0) + 1

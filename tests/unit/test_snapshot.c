@@ -41,7 +41,7 @@ static uint64_t take(void)
 
 static int take_named(const char *name, uint64_t request)
 {
-	struct snapshot_facts facts = {.request_id = request, .taken_ns = 5, .vm_time_ns = 6};
+	struct snapshot_facts facts = {.request_id = request, .taken = 5, .vm_time = 6};
 	struct snapshot *prepared;
 	int status;
 

@@ -226,12 +226,43 @@ static void saved_state_comes_back_equal_with_distinct_vcpus(void **state)
 	vgic_save(&fresh.v, &dist[1]);
 	for (unsigned cpu = 0; cpu < 4; cpu++)
 		vgic_cpu_save(&fresh.v, cpu, &cpus[1][cpu]);
+	dist[1].version = dist[0].version; /* each VM counts for itself */
 	assert_memory_equal(&dist[0], &dist[1], sizeof(dist[0]));
 	assert_memory_equal(cpus[0], cpus[1], sizeof(cpus[0]));
 	rig_enter_all(&fresh);
 	rig_eoi(&fresh, 2, 0);
 	assert_int_equal(rig_ack(&fresh, 2), 1);
 	assert_int_equal(rig_ack(&fresh, 0), 0);
+}
+
+static void an_older_state_is_loaded_over_a_changed_one(void **state)
+{
+	struct vgic_dist_state old, now;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, 1);
+	rig_enable(&r, 0, 40, true);
+	rig_fold(&r, 0);
+	vgic_save(&r.v, &old);
+	rig_set_priority(&r, 0, 50, 0x20);
+	rig_pulse(&r, 0, 40);
+	rig_fold(&r, 0);
+	vgic_load(&r.v, &old);
+	vgic_save(&r.v, &now);
+	assert_memory_equal(&old, &now, sizeof(old));
+	/* and a change after it is a change again, though it makes the same state number as before */
+	rig_pulse(&r, 0, 41);
+	vgic_load(&r.v, &old);
+	vgic_save(&r.v, &now);
+	assert_memory_equal(&old, &now, sizeof(old));
+	/* one from elsewhere is always loaded */
+	now.version = 0;
+	now.priority[60] = 0x40;
+	vgic_load(&r.v, &now);
+	assert_int_equal(r.v.dist.priority[60], 0x40);
+	vgic_load(&r.v, &old);
+	assert_int_equal(r.v.dist.priority[60], old.priority[60]);
 }
 
 static void a_loaded_state_of_all_ones_is_harmless(void **state)
@@ -268,6 +299,7 @@ int main(void)
 		cmocka_unit_test(an_access_that_changes_nothing_leaves_the_list_registers_alone),
 		cmocka_unit_test(wfi_wakes_for_what_would_be_signalled_and_nothing_else),
 		cmocka_unit_test(saved_state_comes_back_equal_with_distinct_vcpus),
+		cmocka_unit_test(an_older_state_is_loaded_over_a_changed_one),
 		cmocka_unit_test(a_loaded_state_of_all_ones_is_harmless),
 	};
 

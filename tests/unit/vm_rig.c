@@ -32,6 +32,13 @@ static void load_part(void *ctx, const void *from)
 	memcpy(part->ctx, from, part->size);
 }
 
+static bool same_part(void *ctx, const void *saved)
+{
+	const struct state_part *part = ctx;
+
+	return !memcmp(part->ctx, saved, part->size);
+}
+
 static struct state_part inner[RIG_VMS][3], outer[RIG_VMS][3];
 
 static const struct state_part *parts_of(struct rig_vm *vm)
@@ -42,7 +49,9 @@ static const struct state_part *parts_of(struct rig_vm *vm)
 	in[1] = (struct state_part){.size = sizeof(vm->part1), .ctx = vm->part1};
 	in[2] = (struct state_part){.size = sizeof(vm->part2), .ctx = vm->part2};
 	for (uint32_t i = 0; i < 3; i++)
-		out[i] = (struct state_part){"part", in[i].size, save_part, load_part, &in[i]};
+		out[i] =
+			(struct state_part){"part", in[i].size, save_part, load_part, &in[i], NULL};
+	out[0].same = same_part;
 	return out;
 }
 

@@ -4,19 +4,24 @@
 #include "arch/sysreg.h"
 #include "arch/vcpu_context.h"
 
-#define EL1_REGISTERS(X)                                                                       \
-	X(sctlr, sctlr_el1) X(cpacr, cpacr_el1) X(ttbr0, ttbr0_el1) X(ttbr1, ttbr1_el1)         \
-	X(tcr, tcr_el1) X(mair, mair_el1) X(amair, amair_el1) X(vbar, vbar_el1) X(esr, esr_el1) \
-	X(far, far_el1) X(afsr0, afsr0_el1) X(afsr1, afsr1_el1) X(par, par_el1)                 \
-	X(contextidr, contextidr_el1) X(tpidr_el0, tpidr_el0) X(tpidrro_el0, tpidrro_el0)       \
-	X(tpidr_el1, tpidr_el1) X(sp_el0, sp_el0) X(sp_el1, sp_el1) X(elr, elr_el1)             \
-	X(spsr, spsr_el1) X(cntkctl, cntkctl_el1) X(csselr, csselr_el1)
+#define EL1_REGISTERS(X)                                                                        \
+	X(sctlr, sctlr_el1)                                                                     \
+	X(cpacr, cpacr_el1) X(ttbr0, ttbr0_el1) X(ttbr1, ttbr1_el1) X(tcr, tcr_el1)             \
+		X(mair, mair_el1) X(amair, amair_el1) X(vbar, vbar_el1) X(esr, esr_el1)         \
+			X(far, far_el1) X(afsr0, afsr0_el1) X(afsr1, afsr1_el1) X(par, par_el1) \
+				X(contextidr, contextidr_el1) X(tpidr_el0, tpidr_el0)           \
+					X(tpidrro_el0, tpidrro_el0) X(tpidr_el1, tpidr_el1)     \
+						X(sp_el0, sp_el0) X(sp_el1, sp_el1)             \
+							X(elr, elr_el1) X(spsr, spsr_el1)       \
+								X(cntkctl, cntkctl_el1)         \
+									X(csselr, csselr_el1)
 
 /* FEAT_PAuth key registers: op0 3, op1 0, CRn 2. */
 #define PAUTH_REGISTERS(X)                                                                  \
-	X(0, S3_0_C2_C1_0) X(1, S3_0_C2_C1_1) X(2, S3_0_C2_C1_2) X(3, S3_0_C2_C1_3)         \
-	X(4, S3_0_C2_C2_0) X(5, S3_0_C2_C2_1) X(6, S3_0_C2_C2_2) X(7, S3_0_C2_C2_3)         \
-	X(8, S3_0_C2_C3_0) X(9, S3_0_C2_C3_1)
+	X(0, S3_0_C2_C1_0)                                                                  \
+	X(1, S3_0_C2_C1_1) X(2, S3_0_C2_C1_2) X(3, S3_0_C2_C1_3) X(4, S3_0_C2_C2_0)         \
+		X(5, S3_0_C2_C2_1) X(6, S3_0_C2_C2_2) X(7, S3_0_C2_C2_3) X(8, S3_0_C2_C3_0) \
+			X(9, S3_0_C2_C3_1)
 
 /* What a guest reaches although its ID registers do not offer it: no trap is there for these two (Arm ARM D17.2). */
 #define TPIDR2_EL0 S3_3_C13_C0_5
@@ -53,6 +58,10 @@ void el1_save(struct el1_context *to)
 #define SAVE(field, name) to->field = sysreg_read(name);
 	EL1_REGISTERS(SAVE)
 #undef SAVE
+	to->tpidr2 = to->vdisr = 0;
+#pragma GCC unroll 10
+	for (unsigned i = 0; i < sizeof(to->pauth) / sizeof(to->pauth[0]); i++)
+		to->pauth[i] = 0;
 	if (features.extensions)
 		extensions_save(to);
 }

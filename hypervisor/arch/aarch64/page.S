@@ -101,17 +101,39 @@
 	ret
 	.size	arch_table_copy, . - arch_table_copy
 
-	/* x0 = to, x1 = from, x2 = blocks of 64 bytes, at least one */
-	function arch_copy_blocks
+	/* x0 = to, x1 = from, x2 = bytes, a multiple of 8; returns `to` */
+	function arch_copy_words
 	stp	q0, q1, [sp, #-64]!
 	stp	q2, q3, [sp, #32]
+	mov	x4, x0
+	subs	x2, x2, #128
+	b.lo	2f
 1:	ldp	q0, q1, [x1], #32
 	ldp	q2, q3, [x1], #32
-	subs	x2, x2, #1
-	stp	q0, q1, [x0], #32
-	stp	q2, q3, [x0], #32
-	b.ne	1b
-	ldp	q2, q3, [sp, #32]
+	stp	q0, q1, [x4], #32
+	stp	q2, q3, [x4], #32
+	ldp	q0, q1, [x1], #32
+	ldp	q2, q3, [x1], #32
+	subs	x2, x2, #128
+	stp	q0, q1, [x4], #32
+	stp	q2, q3, [x4], #32
+	b.hs	1b
+	/* what is left is in bits 6:3 */
+2:	tbz	x2, #6, 3f
+	ldp	q0, q1, [x1], #32
+	ldp	q2, q3, [x1], #32
+	stp	q0, q1, [x4], #32
+	stp	q2, q3, [x4], #32
+3:	tbz	x2, #5, 4f
+	ldp	q0, q1, [x1], #32
+	stp	q0, q1, [x4], #32
+4:	tbz	x2, #4, 5f
+	ldr	q0, [x1], #16
+	str	q0, [x4], #16
+5:	tbz	x2, #3, 6f
+	ldr	x3, [x1]
+	str	x3, [x4]
+6:	ldp	q2, q3, [sp, #32]
 	ldp	q0, q1, [sp], #64
 	ret
-	.size	arch_copy_blocks, . - arch_copy_blocks
+	.size	arch_copy_words, . - arch_copy_words

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* tlb.c - stage-2 invalidation sequences (Arm ARM D8.13.5): stage 2 first, then what was cached of both stages. */
 #include "arch/tlb.h"
-#include "arch/lock.h"
 #include "arch/mem.h"
 #include "arch/sysreg.h"
 #include "core/counters.h"
@@ -57,12 +56,6 @@ void arch_tlb_all(void)
 	dsb(ish);
 	isb();
 	counters.tlbi_broadcast++;
-}
-
-void spin_lock_slow(struct spinlock *lock)
-{
-	while (!spin_trylock(lock))
-		wfe();
 }
 
 void arch_exec_sync(void *page)

@@ -106,45 +106,43 @@ own_exception_1:
 	mov	sp, x3
 4:	b	own_exception
 
-/* void fp_save(struct vcpu *), void fp_load(const struct vcpu *): q0-q31, FPSR, FPCR. */
+/* void fp_save(struct fp_context *), void fp_load(const struct fp_context *): q0-q31, FPSR, FPCR. */
 	.arch_extension fp
 	.arch_extension simd
 	.text
 	.macro	fp_pairs op
-	\op	q0, q1, [x1, #32 * 0]
-	\op	q2, q3, [x1, #32 * 1]
-	\op	q4, q5, [x1, #32 * 2]
-	\op	q6, q7, [x1, #32 * 3]
-	\op	q8, q9, [x1, #32 * 4]
-	\op	q10, q11, [x1, #32 * 5]
-	\op	q12, q13, [x1, #32 * 6]
-	\op	q14, q15, [x1, #32 * 7]
-	\op	q16, q17, [x1, #32 * 8]
-	\op	q18, q19, [x1, #32 * 9]
-	\op	q20, q21, [x1, #32 * 10]
-	\op	q22, q23, [x1, #32 * 11]
-	\op	q24, q25, [x1, #32 * 12]
-	\op	q26, q27, [x1, #32 * 13]
-	\op	q28, q29, [x1, #32 * 14]
-	\op	q30, q31, [x1, #32 * 15]
+	\op	q0, q1, [x0, #32 * 0]
+	\op	q2, q3, [x0, #32 * 1]
+	\op	q4, q5, [x0, #32 * 2]
+	\op	q6, q7, [x0, #32 * 3]
+	\op	q8, q9, [x0, #32 * 4]
+	\op	q10, q11, [x0, #32 * 5]
+	\op	q12, q13, [x0, #32 * 6]
+	\op	q14, q15, [x0, #32 * 7]
+	\op	q16, q17, [x0, #32 * 8]
+	\op	q18, q19, [x0, #32 * 9]
+	\op	q20, q21, [x0, #32 * 10]
+	\op	q22, q23, [x0, #32 * 11]
+	\op	q24, q25, [x0, #32 * 12]
+	\op	q26, q27, [x0, #32 * 13]
+	\op	q28, q29, [x0, #32 * 14]
+	\op	q30, q31, [x0, #32 * 15]
 	.endm
 
 	.global fp_save
 fp_save:
-	add	x1, x0, #VCPU_FP
 	fp_pairs stp
 	mrs	x2, fpsr
 	mrs	x3, fpcr
-	add	x1, x1, #512
-	stp	x2, x3, [x1]
+	add	x0, x0, #512
+	stp	x2, x3, [x0]
 	ret
 
 	.global fp_load
 fp_load:
-	add	x1, x0, #VCPU_FP
 	fp_pairs ldp
-	add	x1, x1, #512
-	ldp	x2, x3, [x1]
+	add	x0, x0, #512
+	ldp	x2, x3, [x0]
 	msr	fpsr, x2
 	msr	fpcr, x3
 	ret

@@ -23,12 +23,22 @@ static inline bool spin_trylock(struct spinlock *lock)
 	return old == 0;
 }
 
-void spin_lock_slow(struct spinlock *lock);
-
+/* No call: what is in registers stays there. Who waits does so out of line; the unlock's store ends its WFE. */
 static inline void spin_lock(struct spinlock *lock)
 {
-	if (__builtin_expect(!spin_trylock(lock), 0))
-		spin_lock_slow(lock);
+	uint32_t old;
+
+	__asm__ volatile("1:	ldaxr	%w0, [%1]\n"
+			 "	cbnz	%w0, 2f\n"
+			 "	stxr	%w0, %w2, [%1]\n"
+			 "	cbnz	%w0, 1b\n"
+			 "	.subsection 1\n"
+			 "2:	wfe\n"
+			 "	b	1b\n"
+			 "	.previous"
+			 : "=&r"(old)
+			 : "r"(&lock->held), "r"(1)
+			 : "memory");
 }
 
 static inline void spin_unlock(struct spinlock *lock)

@@ -21,8 +21,8 @@ void arch_page_copy(void *to, const void *from);
 void arch_page_zero(void *page);
 /* A translation table: to[i] = from[i] & ~clear for all 512 entries. */
 void arch_table_copy(uint64_t *to, const uint64_t *from, uint64_t clear);
-/* blocks (>= 1) of 64 bytes; q0-q3 are preserved. */
-void arch_copy_blocks(void *to, const void *from, size_t blocks);
+/* size: a multiple of 8. Returns `to`. */
+void *arch_copy_words(void *to, const void *from, size_t size);
 /* Make a page just written by EL2 fit to be executed: DC CVAU, IC IVAU unless CTR_EL0.IDC/DIC (Arm ARM D7.5.11). Counted. */
 void arch_exec_sync(void *page);
 

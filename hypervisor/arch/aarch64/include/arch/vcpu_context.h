@@ -12,9 +12,9 @@ struct el1_context {
 	uint64_t sctlr, cpacr, ttbr0, ttbr1, tcr, mair, amair, vbar;
 	uint64_t esr, far, afsr0, afsr1, par, contextidr;
 	uint64_t tpidr_el0, tpidrro_el0, tpidr_el1, sp_el0, sp_el1;
-	uint64_t elr, spsr, cntkctl, csselr, mdscr;
+	uint64_t elr, spsr, cntkctl, csselr;
 	uint64_t tpidr2, vdisr; /* 0 without FEAT_SME, FEAT_RAS */
-	uint64_t pauth[10]; /* APIA, APIB, APDA, APDB, APGA: low, high; 0 without FEAT_PAuth */
+	uint64_t pauth[10];     /* APIA, APIB, APDA, APDB, APGA: low, high; 0 without FEAT_PAuth */
 };
 
 /* CNTV is in the PE while loaded; CNTP is emulated and always here. */
@@ -23,8 +23,7 @@ struct timer_context {
 	uint64_t cntp_ctl, cntp_cval;
 };
 
-struct vcpu;
-void fp_save(struct vcpu *vcpu);
-void fp_load(const struct vcpu *vcpu);
+void fp_save(struct fp_context *to);
+void fp_load(const struct fp_context *from);
 void el1_save(struct el1_context *to);
 void el1_load(const struct el1_context *from);
