@@ -226,8 +226,8 @@ static bool take_on(struct cpu *cpu, struct vcpu *vcpu)
 		spin_lock(&vcpu->vm->lock);
 		vcpu_ptimer_evaluate(vcpu);
 		spin_unlock(&vcpu->vm->lock);
-		if (!(vcpu->waiting == VCPU_WAITS_BELL ? doorbell_wait_over(vcpu) :
-							 vcpu_wakes(vcpu))) {
+		if (!(vcpu->waiting == VCPU_WAITS_BELL ? doorbell_wait_over(vcpu)
+						       : vcpu_wakes(vcpu))) {
 			leave(cpu, vcpu, false);
 			return false;
 		}
@@ -311,16 +311,15 @@ static struct vcpu *choose(struct cpu *cpu)
 	}
 }
 
-struct vcpu *sched_exit(struct vcpu *vcpu)
+static __attribute__((noinline)) struct vcpu *exit_with_work(struct cpu *cpu, struct vcpu *vcpu)
 {
-	struct cpu *cpu = cpu_this();
-
 	for (;;) {
 		if (__builtin_expect(__atomic_load_n(&cpu->resched, __ATOMIC_ACQUIRE), 0))
 			vcpu = choose(cpu);
 		if (__builtin_expect(vcpu->vm->requests != 0, 0)) {
 			devices_serve(vcpu);
-			irq_take_all(cpu); /* a guest can make this last: others have timers and slices */
+			irq_take_all(
+				cpu); /* a guest can make this last: others have timers and slices */
 			continue;
 		}
 		if (vgic_is_dirty(&vcpu->vm->gic, vcpu->index))
@@ -328,6 +327,19 @@ struct vcpu *sched_exit(struct vcpu *vcpu)
 		if (__builtin_expect(!cpu->resched, 1))
 			return vcpu;
 	}
+}
+
+/* Part of every exit: most have nothing to do, and pay for nothing else. */
+struct vcpu *sched_exit(struct vcpu *vcpu)
+{
+	struct cpu *cpu = cpu_this();
+
+	if (__builtin_expect(!__atomic_load_n(&cpu->resched, __ATOMIC_ACQUIRE) &&
+				     !vcpu->vm->requests &&
+				     !vgic_is_dirty(&vcpu->vm->gic, vcpu->index),
+			     1))
+		return vcpu;
+	return exit_with_work(cpu, vcpu);
 }
 
 _Noreturn void sched_start(void)
