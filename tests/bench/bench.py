@@ -13,7 +13,13 @@ import icount
 import wall
 from machine import Failed
 
+KEEP = 1500  # instructions of a take or a restore besides its pages
+GOAL = 1000
 FASTER = 10  # than savevm and loadvm, at p50
+MOST = {"restore.other.d0": 2500, "restore.other.d16": 2500, "restore.other.d4096": 2500, "first_write": 650,
+        "first_write.new_region": 1600, "idle_snapshot_bytes": 16384}
+DEEP = {"depth1000.take.d16": "take.d16", "depth1000.restore.d16": "restore.base.d16",
+        "depth1000.restore.other.d16": "restore.other.d16"}
 
 
 def targets(figures):
@@ -30,13 +36,21 @@ def targets(figures):
             for ram in icount.MACHINE:
                 cost = value(f"{kind}.d{size}.ram{ram}")
                 if cost is not None:
-                    most = 2000 + page * size
+                    most = KEEP + page * size
                     result.append((cost <= most, f"{kind}.d{size}.ram{ram} {cost:,.0f} <= {most:,}"))
     for name in icount.BY_SIZE:
         over = [v for v in (value(f"{name}.ram{ram}") for ram in icount.MACHINE) if v is not None]
         if len(over) > 1:
             off = (max(over) / min(over) - 1) * 100
-            result.append((off <= 2, f"{name} over all RAM sizes within {off:.2f}% <= 2%"))
+            result.append((off <= 1, f"{name} over all RAM sizes within {off:.2f}% <= 1%"))
+    for name, most in MOST.items():
+        cost = value(name)
+        if cost is not None:
+            result.append((cost <= most, f"{name} {cost:,.0f} <= {most:,}"))
+    for deep, flat in DEEP.items():
+        if value(deep) and value(flat):
+            off = abs(value(deep) / value(flat) - 1) * 100
+            result.append((off <= 1, f"{deep} {value(deep):,.0f} within {off:.2f}% <= 1% of {flat}"))
     for suffix in "", ".full":
         result += [(times >= FASTER, f"{what} >= {FASTER}") for times, what in faster(value, suffix)]
     return result
@@ -100,6 +114,13 @@ def main():
     for suffix in ".tiny", ".full.tiny":
         for _, what in faster(lambda name: figures.get(name, {}).get("value"), suffix):
             print(f"       {what}")
+    # What issue 4 asks for; printed until all is met.
+    for kind, page in ("take", 8), ("restore.base", 20):
+        for size in icount.SIZES:
+            cost = figures.get(f"{kind}.d{size}", {}).get("value")
+            if cost is not None:
+                most = GOAL + page * size
+                print(f"       {kind}.d{size} {cost:,.0f}: goal {most:,} {'met' if cost <= most else 'missed'}")
     missed = sum(not met for met, _ in results)
     print(f"\n{len(results) - missed} targets met, {missed} missed")
     return 1 if missed else 0

@@ -14,6 +14,11 @@ SHARED = ("hvc_null", "psci_version", "gicd_read", "uart_read", "idreg_read", "t
 SIZES = (0, 16, 256, 1024, 4096)
 BY_SIZE = [f"{kind}.d{size}" for kind in ("take", "restore.base", "restore.other") for size in SIZES]
 BY_RAM = ["first_touch", "first_write", *BY_SIZE]
+ONCE = ("first_write.new_region", "restore.base.d44", "cycle.d16", "cycle.d44", "cycle.d256", "cycle.d1024",
+        "restore.other.cycle.d16", "depth1000.take.d16", "depth1000.restore.d16", "depth1000.restore.other.d16")
+CYCLES = [name for name in ONCE if "cycle" in name]
+COUNTS = {"idle_snapshot_bytes": "bytes"}
+COUNTS |= {f"{name}.{what}": what for name in CYCLES for what in ("faults", "tlbi", "pages_copied", "nodes_copied")}
 MACHINE = {16: 256, 512: 768, 1536: 2048}  # MiB of the VM, of the machine
 MAIN = 512
 
@@ -33,8 +38,10 @@ def read_results(text):
     if wrong:
         raise Failed(wrong.group())
     hz = int(re.search(r"^bench done hz=(\d+)", text, re.M).group(1))
+    counts = {name: int(value) for name, value in re.findall(r"^count (\S+) (\d+)\s*$", text, re.M)}
     found = re.findall(r"^bench (\S+) (\d+) (\d+)\s*$", text, re.M)
-    return {name: int(ticks) * 1_000_000_000 / hz / int(loops) for name, ticks, loops in found if name != "empty"}
+    return counts | {name: int(ticks) * 1_000_000_000 / hz / int(loops) for name, ticks, loops in found
+                     if name != "empty"}
 
 
 def run_once(build, ram):
@@ -83,13 +90,13 @@ def measure(build, runs, rams, say):
         say(f"icount: {runs} runs with {ram} MiB")
         with ThreadPoolExecutor(2) as pool:
             results = list(pool.map(lambda _, ram=ram: run_once(build, ram), range(runs)))
-        for name in (*SHARED, *BY_RAM):
+        for name in (*SHARED, *BY_RAM, *ONCE, *COUNTS):
             values = [result[name] for result in results if name in result]
             note = "" if values else f"does not fit {ram} MiB"
             if len(set(values)) > 1:
                 note = "the runs differ"
             if ram == MAIN:
-                entries.append(entry(name, "instructions", values, note))
+                entries.append(entry(name, COUNTS.get(name, "instructions"), values, note))
             if name in BY_RAM:
                 entries.append(entry(f"{name}.ram{ram}", "instructions", values, note))
     return entries

@@ -2,16 +2,19 @@
 /*
  * bench.c - what one operation costs, timed by the guest itself under -icount, where a nanosecond of its counter is an
  * instruction. Start stamps and sums lie in the shared region, which no restore rewinds. Prints `bench NAME TICKS LOOPS`;
- * needs clock: follow and a region.
+ * needs clock: follow and a region. `count NAME NUMBER` is no time.
  */
 #include "baremetal/guest.h"
 
 #define LOOPS 64
-#define PAGES (GUEST_RAM_BASE + 0x800000ul)	  /* dirtied by the loops */
-#define TOUCHED (GUEST_RAM_BASE + 0xc00000ul)	  /* touched for the first time */
+#define PAGES (GUEST_RAM_BASE + 0x800000ul)   /* dirtied by the loops */
+#define TOUCHED (GUEST_RAM_BASE + 0xc00000ul) /* touched for the first time */
 
 struct shared {
 	uint64_t start, sum, count, last, touch;
+	uint64_t end, cycles,
+		cycle_sum; /* from one restore's end to the next's: run, faults and restore */
+	struct av_vm_stats stats;
 };
 static volatile struct shared *shared;
 
@@ -46,7 +49,8 @@ static struct timed take(void)
 	uint64_t start, end;
 
 	__asm__ volatile("isb\n\tmrs %[start], cntvct_el0\n\thvc #0\n\tmrs %[end], cntvct_el0"
-			 : [start] "=&r"(start), [end] "=&r"(end), "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)
+			 : [start] "=&r"(start), [end] "=&r"(end), "+r"(x0), "+r"(x1), "+r"(x2),
+			   "+r"(x3)
 			 : "r"(x4), "r"(x5), "r"(x6)
 			 : "memory");
 	if (x0)
@@ -83,6 +87,49 @@ static void account(const struct timed *t)
 {
 	shared->sum += t->end - shared->start;
 	shared->count++;
+	if (shared->end) {
+		shared->cycle_sum += t->end - shared->end;
+		shared->cycles++;
+	}
+	shared->end = t->end;
+}
+
+static struct av_vm_stats stats_now(void)
+{
+	struct av_vm_stats stats;
+
+	hvc_VM_STATS(AV_VM_SELF, (uint64_t)&stats, sizeof(stats));
+	return stats;
+}
+
+/* What a cycle costs besides instructions, which do not tell of it. */
+static void report_stats(const char *name)
+{
+	struct av_vm_stats now = stats_now();
+	uint64_t loops = shared->count;
+
+	print("count %s.faults %lu\n", name,
+	      (now.exits[AV_EXIT_FAULT_WRITE] - shared->stats.exits[AV_EXIT_FAULT_WRITE]) / loops);
+	print("count %s.tlbi %lu\n", name, (now.tlbi_local - shared->stats.tlbi_local) / loops);
+	print("count %s.pages_copied %lu\n", name,
+	      (now.pages_copied - shared->stats.pages_copied) / loops);
+	print("count %s.nodes_copied %lu\n", name,
+	      (now.nodes_copied - shared->stats.nodes_copied) / loops);
+}
+
+static void start_account(void)
+{
+	shared->stats = stats_now();
+	shared->sum = shared->count = shared->end = shared->cycles = shared->cycle_sum = 0;
+}
+
+static void report_account(const char *name, const char *cycle)
+{
+	report(name, shared->sum, shared->count);
+	if (cycle) {
+		report(cycle, shared->cycle_sum, shared->cycles);
+		report_stats(cycle);
+	}
 }
 
 static void go(uint64_t id, uint64_t pages)
@@ -105,25 +152,26 @@ static void go(uint64_t id, uint64_t pages)
 	print("bench: restore failed: %ld\n", (long)x0);
 }
 
-static void bench_restore_base(const char *name, uint64_t pages)
+static void bench_restore_base(const char *name, const char *cycle, uint64_t pages)
 {
 	struct timed t;
 
-	shared->sum = shared->count = 0;
+	start_account();
 	t = take();
 	if (t.generation)
 		account(&t);
 	if (shared->count < LOOPS)
 		go(t.id, pages);
-	report(name, shared->sum, LOOPS);
+	report_account(name, cycle);
 	forget(t.id);
 }
 
-static void bench_restore_other(const char *name, uint64_t pages)
+static void bench_restore_other(const char *name, const char *cycle, uint64_t pages)
 {
 	struct timed first, second;
 
-	shared->sum = shared->count = shared->last = 0;
+	start_account();
+	shared->last = 0;
 	first = take();
 	if (first.generation) {
 		account(&first);
@@ -137,7 +185,7 @@ static void bench_restore_other(const char *name, uint64_t pages)
 		if (shared->count < LOOPS)
 			go(first.id, pages);
 	}
-	report(name, shared->sum, LOOPS);
+	report_account(name, cycle);
 	forget(first.id);
 	forget(shared->last);
 }
@@ -158,6 +206,66 @@ static void bench_first_write(void)
 	forget(t.id);
 }
 
+#define REGIONS 5ul
+#define POPULATED (GUEST_RAM_BASE + 0x2000000ul)
+
+/* The first page written in a 2 MiB region since a take, all its 512 leaves populated. */
+static void bench_new_region(void)
+{
+	uint64_t start, ticks;
+	struct timed t;
+
+	for (uint64_t i = 0; i < REGIONS * 512; i++)
+		*(volatile uint64_t *)(POPULATED + i * GUEST_PAGE_SIZE) = i;
+	t = take();
+	*(volatile uint64_t *)POPULATED = 1; /* the level 2 table is private now */
+	start = counter_read();
+	for (uint64_t i = 1; i < REGIONS; i++)
+		*(volatile uint64_t *)(POPULATED + i * 0x200000) = i;
+	ticks = counter_read() - start;
+	report("first_write.new_region", ticks, REGIONS - 1);
+	forget(t.id);
+}
+
+static uint64_t frames_used(void)
+{
+	struct av_vm_info info;
+
+	hvc_MEMORY_DRAIN(AV_VM_SELF);
+	hvc_VM_INFO(AV_VM_SELF, (uint64_t)&info, sizeof(info));
+	return info.frames_used;
+}
+
+/* Of a VM that does nothing but take it. */
+static void bench_idle_snapshot(void)
+{
+	uint64_t before = frames_used(), last = 0;
+
+	for (unsigned int i = 0; i < 16; i++)
+		last = take().id;
+	print("count idle_snapshot_bytes %lu\n", (frames_used() - before) * GUEST_PAGE_SIZE / 16);
+	for (unsigned int i = 0; i < 16; i++)
+		forget(last - i);
+}
+
+#define DEPTH 1000u
+
+/* The same restore as restore.base.d16, below 1,000 other snapshots. */
+static void bench_depth(void)
+{
+	uint64_t last = 0;
+
+	for (unsigned int i = 0; i < DEPTH; i++) {
+		dirty(1);
+		last = take().id;
+	}
+	bench_take("depth1000.take.d16", 16);
+	bench_restore_base("depth1000.restore.d16", NULL, 16);
+	bench_restore_other("depth1000.restore.other.d16", NULL, 16);
+	for (unsigned int i = 0; i < DEPTH; i++)
+		forget(last - i);
+}
+
 static void bench_first_touch(void)
 {
 	uint64_t start, ticks;
@@ -176,14 +284,16 @@ static void bench_exits(void)
 
 	start = counter_read();
 	for (unsigned int i = 0; i < LOOPS; i++)
-		__asm__ volatile("mov w0, #0xc6000000\n\tmov x1, xzr\n\tmov x2, xzr\n\tmov x3, xzr\n\tmov x4, xzr\n\t"
-				 "mov x5, xzr\n\tmov x6, xzr\n\thvc #0" ::: "x0", "x1", "x2", "x3", "x4", "x5", "x6",
-				 "memory");
+		__asm__ volatile("mov w0, #0xc6000000\n\tmov x1, xzr\n\tmov x2, xzr\n\tmov x3, "
+				 "xzr\n\tmov x4, xzr\n\t"
+				 "mov x5, xzr\n\tmov x6, xzr\n\thvc #0" ::
+					 : "x0", "x1", "x2", "x3", "x4", "x5", "x6", "memory");
 	ticks = counter_read() - start;
 	report("hvc_null", ticks, LOOPS);
 	start = counter_read();
 	for (unsigned int i = 0; i < LOOPS; i++)
-		__asm__ volatile("mov w0, #0x84000000\n\thvc #0" ::: "x0", "x1", "x2", "x3", "memory");
+		__asm__ volatile("mov w0, #0x84000000\n\thvc #0" ::
+					 : "x0", "x1", "x2", "x3", "memory");
 	ticks = counter_read() - start;
 	report("psci_version", ticks, LOOPS);
 	start = counter_read();
@@ -255,11 +365,15 @@ static void bench_timer(const char *name, bool wait)
 void guest_main(uint64_t dtb)
 {
 	static const uint64_t pages[] = {0, 16, 256, 1024, 4096};
-	static const char *const takes[] = {"take.d0", "take.d16", "take.d256", "take.d1024", "take.d4096"};
-	static const char *const bases[] = {"restore.base.d0", "restore.base.d16", "restore.base.d256",
-					    "restore.base.d1024", "restore.base.d4096"};
-	static const char *const others[] = {"restore.other.d0", "restore.other.d16", "restore.other.d256",
-					     "restore.other.d1024", "restore.other.d4096"};
+	static const char *const takes[] = {"take.d0", "take.d16", "take.d256", "take.d1024",
+					    "take.d4096"};
+	static const char *const bases[] = {"restore.base.d0", "restore.base.d16",
+					    "restore.base.d256", "restore.base.d1024",
+					    "restore.base.d4096"};
+	static const char *const others[] = {"restore.other.d0", "restore.other.d16",
+					     "restore.other.d256", "restore.other.d1024",
+					     "restore.other.d4096"};
+	static const char *const cycles[] = {NULL, "cycle.d16", "cycle.d256", "cycle.d1024", NULL};
 	struct av_vm_info info;
 	struct av_region_info region;
 	unsigned int sizes = 5;
@@ -285,9 +399,16 @@ void guest_main(uint64_t dtb)
 	for (unsigned int i = 0; i < sizes; i++)
 		bench_take(takes[i], pages[i]);
 	for (unsigned int i = 0; i < sizes; i++)
-		bench_restore_base(bases[i], pages[i]);
+		bench_restore_base(bases[i], cycles[i], pages[i]);
 	for (unsigned int i = 0; i < sizes; i++)
-		bench_restore_other(others[i], pages[i]);
+		bench_restore_other(others[i], i == 1 ? "restore.other.cycle.d16" : NULL, pages[i]);
+	if (sizes == 5)
+		bench_restore_base("restore.base.d44", "cycle.d44", 44);
+	bench_idle_snapshot();
+	if (sizes == 5) {
+		bench_new_region();
+		bench_depth();
+	}
 	print("bench done hz=%lu\n", counter_hz());
 	guest_stop();
 }
