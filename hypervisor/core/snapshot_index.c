@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * snapshot_index.c - finding snapshots by id in O(log n), by name and request id in O(n).
+ * snapshot_index.c - finding snapshots by id in O(log n), at once where no id is missing, by name and request id in O(n).
  * Ids only grow, so the ring stays sorted by appending. Never touches a tree.
  */
 #include "core/snapshot_index.h"
@@ -65,6 +65,16 @@ struct snapshot *snapshot_find(struct vmem *m, uint64_t id)
 		return m->undo;
 	if (id == AV_SNAPSHOT_LATEST)
 		return m->snapshot_count ? snapshot_at(m, m->snapshot_count - 1) : NULL;
+	if (!m->snapshot_count)
+		return NULL;
+	/* Where it is when none before it, or none behind it, was deleted. */
+	position = (uint32_t)(id - snapshot_at(m, 0)->id);
+	if (position < m->snapshot_count && snapshot_at(m, position)->id == id)
+		return snapshot_at(m, position);
+	position =
+		m->snapshot_count - 1 - (uint32_t)(snapshot_at(m, m->snapshot_count - 1)->id - id);
+	if (position < m->snapshot_count && snapshot_at(m, position)->id == id)
+		return snapshot_at(m, position);
 	position = snapshot_position(m, id);
 	if (position == m->snapshot_count || snapshot_at(m, position)->id != id)
 		return NULL;
