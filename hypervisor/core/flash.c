@@ -260,5 +260,5 @@ void flash_parts(struct vm *vm, void (*add)(struct vm *vm, struct state_part par
 {
 	for (unsigned i = 0; vm->flash && i < VFLASH_BANK_COUNT; i++)
 		add(vm, (struct state_part){"flash", sizeof(struct bank_saved), bank_save,
-					    bank_load, &vm->flash->banks[i]});
+					    bank_load, &vm->flash->banks[i], NULL});
 }

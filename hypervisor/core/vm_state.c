@@ -106,7 +106,8 @@ static void add(struct vm *vm, struct state_part part)
 
 void vm_state_parts(struct vm *vm)
 {
-	add(vm, (struct state_part){"devices", sizeof(struct vm_saved), vm_save, vm_load, vm, vm_same});
+	add(vm,
+	    (struct state_part){"devices", sizeof(struct vm_saved), vm_save, vm_load, vm, vm_same});
 	flash_parts(vm, add);
 	add(vm, (struct state_part){"regions", (uint32_t)region_state_size(vm), region_state_save,
 				    region_state_load, vm, NULL});
@@ -160,7 +161,8 @@ static void describe_vcpu(const struct vcpu *saved, struct av_state_part *to)
 	to->power = saved->power;
 }
 
-void vm_state_describe(const struct vm *vm, uint32_t part, const void *saved, struct av_state_part *to)
+void vm_state_describe(const struct vm *vm, uint32_t part, const void *saved,
+		       struct av_state_part *to)
 {
 	const struct state_part *about = &vm->parts[part];
 
@@ -173,8 +175,9 @@ void vm_state_describe(const struct vm *vm, uint32_t part, const void *saved, st
 		/* Without the versions: the same state may have been reached twice. */
 		const struct vm_saved *devices = saved;
 
-		to->checksum = devices->gic.ctlr + checksum(devices->gic.bank,
-							    sizeof(*devices) - offsetof(struct vm_saved, gic.bank));
+		to->checksum = devices->gic.ctlr +
+			       checksum(devices->gic.bank,
+					sizeof(*devices) - offsetof(struct vm_saved, gic.bank));
 	} else {
 		to->checksum = checksum(saved, about->size);
 	}
