@@ -22,7 +22,6 @@
 #include "cmd/ctx.h"
 #include "config/value.h"
 #include "serve/confine.h"
-#include "serve/members.h"
 #include "serve/pace.h"
 #include "serve/serve_log.h"
 #include "serve/server.h"
@@ -32,9 +31,8 @@
 struct serve {
 	struct ctx *ctx;
 	const struct set_region *region;
-	uint64_t served;                     /* bit by VM index */
-	struct members *members;             /* NULL when there is a state table */
-	const struct av_region_state *state; /* of the region, or NULL */
+	uint64_t served; /* bit by VM index */
+	const struct av_region_state *state;
 	struct serve_log log;
 	struct server server;
 	void *memory;
@@ -124,6 +122,10 @@ static int find_clients(struct serve *serve)
 	if (code == RC_OK && !serve->served)
 		code = out_error(RC_WRONG_STATE, "members: {VM: rw} in the YAML file",
 				 "no VM may write in region \"%s\"", serve->region->name);
+	if (code == RC_OK && serve->region->output_size)
+		code = out_error(RC_WRONG_STATE, "a region without output: in the YAML file",
+				 "region \"%s\" has sections that one VM each may write in",
+				 serve->region->name);
 	if (code == RC_OK && av_forward_buffer_size(serve->region->size) == 0)
 		code = out_error(RC_WRONG_STATE, "size: 1MiB is a good one",
 				 "region \"%s\" is too small: %d bytes at least",
@@ -223,19 +225,21 @@ static int take_region(struct serve *serve)
 }
 
 /* The region's state table, which the hypervisor writes, right behind it. */
-static void map_state(struct serve *serve, int fd, off_t at)
+static int map_state(struct serve *serve, int fd, off_t at)
 {
-	struct av_region_state *state =
-		mmap(NULL, AV_REGION_STATE_SIZE, PROT_READ, MAP_SHARED, fd, at);
+	struct av_region_state *state = MAP_FAILED;
 	struct stat stat;
 
+	if (fstat(fd, &stat) == 0 && at + AV_REGION_STATE_SIZE <= stat.st_size)
+		state = mmap(NULL, AV_REGION_STATE_SIZE, PROT_READ, MAP_SHARED, fd, at);
 	if (state == MAP_FAILED)
-		return;
-	if (fstat(fd, &stat) == 0 && at + AV_REGION_STATE_SIZE <= stat.st_size &&
-	    state->magic == AV_REGION_STATE_MAGIC && state->version == AV_REGION_STATE_VERSION)
-		serve->state = state;
-	else
-		munmap(state, AV_REGION_STATE_SIZE);
+		return out_error(RC_FAILED, NULL, "the RAM file: %s", strerror(errno));
+	serve->state = state;
+	if (state->magic != AV_REGION_STATE_MAGIC || state->version != AV_REGION_STATE_VERSION)
+		return out_error(RC_UNREACHABLE, "avctl down, then avctl up",
+				 "the machine of set \"%s\" keeps no state table for region \"%s\"",
+				 serve->ctx->record->set->name, serve->region->name);
+	return RC_OK;
 }
 
 static int map_region(struct serve *serve)
@@ -243,7 +247,7 @@ static int map_region(struct serve *serve)
 	const struct record *record = serve->ctx->record;
 	size_t index = (size_t)(serve->region - record->set->regions);
 	off_t at = (off_t)(record->region_pa[index] - AV_RAM_PA);
-	int fd = open(record->ram_file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	int fd = open(record->ram_file, O_RDWR | O_CLOEXEC | O_NOFOLLOW), code;
 
 	if (fd < 0)
 		return out_error(RC_UNREACHABLE, "avctl down, then avctl up", "the RAM file %s: %s",
@@ -262,9 +266,9 @@ static int map_region(struct serve *serve)
 		serve->memory = NULL;
 		return out_error(RC_FAILED, NULL, "mmap: %s", strerror(errno));
 	}
-	map_state(serve, fd, at + (off_t)serve->memory_size);
+	code = map_state(serve, fd, at + (off_t)serve->memory_size);
 	close(fd);
-	return RC_OK;
+	return code;
 }
 
 static uint64_t member(void *to, unsigned int vm)
@@ -272,8 +276,6 @@ static uint64_t member(void *to, unsigned int vm)
 	struct serve *serve = to;
 	const struct set_region *region = serve->region;
 
-	if (!serve->state)
-		return members_word(serve->members, vm);
 	for (size_t i = 0; i < region->member_count && i < AV_REGION_MEMBERS; i++)
 		if (region->members[i].vm + 1 == vm)
 			return __atomic_load_n(&serve->state->member[i], __ATOMIC_ACQUIRE);
@@ -368,11 +370,8 @@ int cmd_serve(struct ctx *ctx)
 		code = take_region(serve);
 	if (code == RC_OK)
 		code = map_region(serve);
-	if (code == RC_OK && !serve->state)
-		serve->members = members_start(ctx, &code);
 	if (code == RC_OK)
 		code = serve_region(serve);
-	members_stop(serve->members);
 	if (serve->memory)
 		munmap(serve->memory, serve->memory_size);
 	if (serve->state)

@@ -11,9 +11,6 @@
 /* Calls of one client before the next one has its turn. */
 #define TURN 4
 
-/* So many beats a client may be ahead of what is known of its VM. */
-#define DOUBTS_MAX 10
-
 static void note(const struct server *server, const struct session *session,
 		 enum server_event event, const char *text, const struct request *request,
 		 int64_t result)
@@ -112,7 +109,6 @@ static void give_up(struct server *server, struct session *session, const char *
 		session->last_vm = AV_FORWARD_OWNER_VM(owner) + 1;
 	session->owner = 0;
 	session->calls = 0;
-	session->doubts = 0;
 	slot_reset(&session->slot, session->last_vm, 0);
 }
 
@@ -138,14 +134,11 @@ static bool look_at_owner(struct server *server, struct session *session)
 				: "overwritten");
 		return false;
 	}
-	/* Nobody's, or lost: a client may have taken it. That it runs again may not be known yet. */
-	if (state != AV_FORWARD_SLOT_OWNED || session->doubts >= DOUBTS_MAX) {
+	/* Nobody's, or lost: a client may have taken it. */
+	if (state != AV_FORWARD_SLOT_OWNED || !owner_lives(server, owner)) {
 		give_up(server, session, "refused");
 		return false;
 	}
-	if (!owner_lives(server, owner))
-		return false;
-	session->doubts = 0;
 	session->owner = owner;
 	note(server, session, SERVER_CAME, "", NULL, 0);
 	return true;
@@ -157,8 +150,7 @@ void server_beat(struct server *server)
 	for (unsigned int i = 0; i < AV_FORWARD_SLOTS; i++) {
 		struct session *session = &server->sessions[i];
 
-		if (!look_at_owner(server, session) && slot_owner(&session->slot) != session->owner)
-			session->doubts++;
+		look_at_owner(server, session);
 		if (session->owner && !owner_lives(server, session->owner))
 			give_up(server, session, "restarted, restored or ended");
 	}

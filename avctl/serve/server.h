@@ -31,7 +31,7 @@ struct server_note {
 };
 
 struct server_host {
-	/* What is known of a VM: generation << 8 | AV_MEMBER_* (region.h), 0: nothing. Does not wait. */
+	/* A VM's word of the state table (region.h): generation << 8 | AV_MEMBER_*; 0: no member. */
 	uint64_t (*member)(void *to, unsigned int vm);
 	/* May be NULL. */
 	void (*note)(void *to, const struct server_note *note);
@@ -42,8 +42,6 @@ struct session {
 	struct slot slot;
 	uint64_t owner;       /* of the session that is open, or LOST; 0: none */
 	unsigned int last_vm; /* whose it was before, + 1 */
-	unsigned int
-		doubts; /* beats for which the owner word named a client that is not known to live */
 	struct files files;
 	struct waiting {
 		bool used;
