@@ -38,6 +38,8 @@ struct serve {
 	void *memory;
 	size_t memory_size;
 	int root, lock;
+	rlim_t file_limit; /* before */
+	bool limited;
 };
 
 static volatile sig_atomic_t ended_by;
@@ -195,9 +197,22 @@ static int limit_files(struct serve *serve)
 		return out_error(RC_USAGE, "--max-file 64MiB", "--max-file %s: %s", text, wrong);
 	if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
 		return out_error(RC_FAILED, NULL, "getrlimit: %s", strerror(errno));
+	serve->file_limit = limit.rlim_cur;
 	limit.rlim_cur = size < limit.rlim_max ? size : limit.rlim_max;
 	setrlimit(RLIMIT_FSIZE, &limit);
+	serve->limited = true;
 	return RC_OK;
+}
+
+/* The next command of `avctl -` may make larger ones. */
+static void unlimit_files(const struct serve *serve)
+{
+	struct rlimit limit;
+
+	if (!serve->limited || getrlimit(RLIMIT_FSIZE, &limit) < 0)
+		return;
+	limit.rlim_cur = serve->file_limit;
+	setrlimit(RLIMIT_FSIZE, &limit);
 }
 
 /* One server a region. */
@@ -372,6 +387,7 @@ int cmd_serve(struct ctx *ctx)
 		code = map_region(serve);
 	if (code == RC_OK)
 		code = serve_region(serve);
+	unlimit_files(serve);
 	if (serve->memory)
 		munmap(serve->memory, serve->memory_size);
 	if (serve->state)
