@@ -185,6 +185,64 @@ static void snapshots_lists_boot_undo_and_all_others(void **state)
 	assert_int_equal(rig.flush_count, 1);
 }
 
+static void diff_gives_runs_and_where_to_go_on(void **state)
+{
+	struct av_page_run runs[2] = {{0x40001000, 0x50000000, 0, 3, AV_PAGE_ONLY_A},
+				      {0x40009000, 0x50009000, 0x60009000, 1, AV_PAGE_BOTH}};
+
+	(void)state;
+	memcpy(rig.buffer, runs, sizeof(runs));
+	rig.next = (struct service_result){AV_OK, {2, AV_DIFF_END, 0}};
+	assert_string_equal(ask("1 diff vm=vm1 a=3 b=live\n"),
+			    "1 row ipa=0x40001000 count=3 pa_a=0x50000000 pa_b=0x0\n"
+			    "1 row ipa=0x40009000 count=1 pa_a=0x50009000 pa_b=0x60009000\n"
+			    "1 ok next=0xffffffffffffffff\n");
+	assert_int_equal(rig.call_count, 1);
+	expect_call(0, AV_HVC_SNAPSHOT_DIFF, 1, 3, AV_SNAPSHOT_LIVE);
+	/* A cursor that stays short of the end: a bounded number of calls, and it says where it is. */
+	rig.next = (struct service_result){AV_OK, {0, 0x40200000, 0}};
+	assert_string_equal(ask("1 diff vm=vm1 a=boot b=undo from=0x40000000\n"),
+			    "1 ok next=0x40200000\n");
+	assert_true(rig.call_count > 1 && rig.call_count <= 64);
+	assert_int_equal(rig.calls[0].args[3], 0x40000000);
+	assert_int_equal(rig.calls[1].args[3], 0x40200000);
+	rig.next.status = AV_E_NOT_FOUND;
+	assert_non_null(strstr(ask("1 diff vm=vm1 a=3 b=4\n"), "1 err code=NOT_FOUND"));
+	rig.call_count = 0;
+	assert_non_null(strstr(ask("1 diff vm=vm1 a=3\n"), "err code=INVALID"));
+	assert_non_null(strstr(ask("1 diff vm=vm1 a=lives b=3\n"), "err code=INVALID"));
+	assert_non_null(strstr(ask("1 diff vm=vm1 a=3 b=0xfffffffffffffffe\n"),
+			       "err code=INVALID"));
+	assert_non_null(strstr(ask("1 diff vm=vm1 a=3 b=4 from=x\n"), "err code=INVALID"));
+	assert_int_equal(rig.call_count, 0);
+}
+
+static void state_describes_each_part(void **state)
+{
+	struct av_state_part part = {.name = "vcpu", .vcpu = 1, .size = 900, .checksum = 0xabc};
+	const char *answer;
+
+	(void)state;
+	memset(part.x, 0xff, sizeof(part.x));
+	part.pc = 0x40080000;
+	part.power = AV_VCPU_ON;
+	memcpy(rig.buffer, &part, sizeof(part));
+	rig.next = (struct service_result){AV_OK, {sizeof(part), 2, 0}};
+	answer = ask("1 state vm=vm1 id=undo\n");
+	assert_int_equal(rig.call_count, 2);
+	expect_call(0, AV_HVC_SNAPSHOT_STATE, 1, AV_SNAPSHOT_UNDO, 0);
+	expect_call(1, AV_HVC_SNAPSHOT_STATE, 1, AV_SNAPSHOT_UNDO, 1);
+	assert_non_null(strstr(answer, "1 row part=vcpu vcpu=1 size=900 sum=0xabc x0=0xffff"));
+	assert_non_null(strstr(answer, " x30=0xffffffffffffffff pc=0x40080000 pstate=0x0 "));
+	assert_non_null(strstr(answer, " power=0x1\n1 row part=vcpu"));
+	assert_non_null(strstr(answer, "\n1 ok\n"));
+	part = (struct av_state_part){.name = "clock", .vcpu = UINT32_MAX, .size = 8, .value = 5};
+	memcpy(rig.buffer, &part, sizeof(part));
+	rig.next.value[1] = 1;
+	assert_string_equal(ask("1 state vm=vm1 id=0\n"),
+			    "1 row part=clock size=8 sum=0x0 value=5\n1 ok\n");
+}
+
 static void vms_lists_all_and_says_why_one_crashed(void **state)
 {
 	const char *answer = ask("1 vms\n");
@@ -337,6 +395,8 @@ int main(void)
 		cmocka_unit_test_setup(a_snapshot_is_chosen_in_exactly_one_way, set_up),
 		cmocka_unit_test_setup(a_name_is_looked_up_and_its_id_used, set_up),
 		cmocka_unit_test_setup(snapshots_lists_boot_undo_and_all_others, set_up),
+		cmocka_unit_test_setup(diff_gives_runs_and_where_to_go_on, set_up),
+		cmocka_unit_test_setup(state_describes_each_part, set_up),
 		cmocka_unit_test_setup(vms_lists_all_and_says_why_one_crashed, set_up),
 		cmocka_unit_test_setup(every_error_has_its_name, set_up),
 		cmocka_unit_test_setup(events_come_64_at_a_time_and_a_gap_is_told, set_up),
