@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include "cmd/snapshot_notes.h"
 #include "cmd/snapshot_pick.h"
 #include "cmd/snapshot_prune.h"
 #include "config/value.h"
@@ -111,6 +112,27 @@ static void say_taken(const char *vm, const char *name, const struct line *reply
 	}
 }
 
+/* What is asked for besides the snapshot itself; it has been checked. */
+static int decorate(struct ctx *ctx, const struct set_vm *vm, const char *id)
+{
+	const char *tag = ctx_option(ctx, "tag"), *note = ctx_option(ctx, "note");
+	int result = RC_OK;
+
+	if (ctx_flag(ctx, "pin"))
+		result = set_pinned(ctx, vm->name, id, true);
+	if (result == RC_OK && (tag || note)) {
+		struct table *rows = table_new(snapshot_columns, SNAP_ACTION);
+
+		result = snapshot_rows(ctx, vm->name, true, rows);
+		if (result == RC_OK)
+			result = notes_change(ctx->record, vm->name, rows, id, tag, note);
+		table_free(rows);
+	}
+	if (result == RC_OK)
+		result = snapshot_expire(ctx, vm);
+	return result;
+}
+
 int cmd_snapshot_take(struct ctx *ctx)
 {
 	const char *name = ctx_option(ctx, "name");
@@ -120,6 +142,10 @@ int cmd_snapshot_take(struct ctx *ctx)
 	char id[32];
 	int result = name ? snapshot_check_name(name) : RC_OK;
 
+	if (result == RC_OK && ctx_option(ctx, "tag"))
+		result = notes_check_tag(ctx_option(ctx, "tag"));
+	if (result == RC_OK && ctx_option(ctx, "note"))
+		result = notes_check_note(ctx_option(ctx, "note"));
 	if (result == RC_OK)
 		result = begin(ctx, &vm);
 	if (result != RC_OK)
@@ -135,10 +161,9 @@ int cmd_snapshot_take(struct ctx *ctx)
 		return out_error(RC_FAILED, "avctl version", "the agent's answer is incomplete");
 	say_taken(vm->name, name, &reply.end);
 	snprintf(id, sizeof(id), "%s", line_text(&reply.end, "id"));
-	if (ctx_flag(ctx, "pin") && set_pinned(ctx, vm->name, id, true) != RC_OK)
-		return out_error(RC_PARTLY, NULL, "%s@%s was taken but not pinned", vm->name, id);
-	if (snapshot_expire(ctx, vm) != RC_OK)
-		return out_error(RC_PARTLY, NULL, "%s@%s was taken", vm->name, id);
+	if (decorate(ctx, vm, id) != RC_OK)
+		return out_error(RC_PARTLY, NULL, "%s@%s was taken, but not all was done", vm->name,
+				 id);
 	return RC_OK;
 }
 

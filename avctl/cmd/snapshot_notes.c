@@ -47,6 +47,18 @@ int notes_check_tag(const char *tag)
 			 "\"%s\" cannot be a tag", tag);
 }
 
+int notes_check_note(const char *note)
+{
+	json_t *utf8 = json_string(note);
+
+	if (!utf8)
+		return out_error(RC_USAGE, NULL, "the note is not UTF-8");
+	json_decref(utf8);
+	if (strlen(note) > NOTES_TEXT_MAX)
+		return out_error(RC_USAGE, NULL, "a note has at most %d bytes", NOTES_TEXT_MAX);
+	return RC_OK;
+}
+
 bool notes_match(const char *tags, const char *wanted)
 {
 	size_t wanted_length = strlen(wanted);

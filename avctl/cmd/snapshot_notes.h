@@ -14,6 +14,8 @@
 
 /* KEY or KEY=VALUE. Says so when it is not: RC_USAGE. */
 int notes_check_tag(const char *tag);
+/* Whether TEXT can be a note. Says so when it cannot: RC_USAGE. */
+int notes_check_note(const char *note);
 /* Whether a snapshot's tags ("a=1 b", or NULL) have that KEY, or KEY=VALUE. */
 bool notes_match(const char *tags, const char *wanted);
 

@@ -125,15 +125,10 @@ int cmd_snapshot_note(struct ctx *ctx)
 	const char *note = ctx->args[2];
 	struct table *rows = NULL;
 	const struct set_vm *vm;
-	json_t *utf8;
-	int row, result = RC_OK;
+	int row, result = notes_check_note(note);
 
-	if (strlen(note) > NOTES_TEXT_MAX)
-		return out_error(RC_USAGE, NULL, "a note has at most %d bytes", NOTES_TEXT_MAX);
-	utf8 = json_string(note);
-	if (!utf8)
-		return out_error(RC_USAGE, NULL, "the note is not UTF-8");
-	json_decref(utf8);
+	if (result != RC_OK)
+		return result;
 	result = begin(ctx, &vm, &rows, &row);
 	if (result == RC_OK) {
 		const char *id = table_get(rows, (size_t)row, SNAP_ID);

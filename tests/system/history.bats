@@ -127,6 +127,14 @@ load played
 	prints "vm1@0 build=5678"
 	code 0 avctl snapshot note vm1 0 ''
 	[ "$(avctl snapshot list vm1 -o json | json 'd["snapshots"][0]["note"]')" = None ]
+	code 0 avctl -q snapshot take vm1 --tag late --note 'as it is' --pin
+	avctl snapshot list vm1 -o json | json 'd["snapshots"][-1]["tags"], d["snapshots"][-1]["note"]' >found
+	echo "(['late'], 'as it is')" | diff - found
+	avctl snapshot unpin vm1 1 >/dev/null
+	avctl snapshot delete vm1 1 >/dev/null
+	code 2 avctl snapshot take vm1 --tag 'no tag'
+	code 2 avctl snapshot take vm1 --note "$(head -c 401 /dev/zero | tr '\0' x)"
+	code 2 avctl snapshot take vm1 --note $'\xff'
 	code 2 avctl snapshot tag vm1 0
 	code 2 avctl snapshot tag vm1 0 'a b'
 	code 2 avctl snapshot tag vm1 0 Upper
@@ -135,7 +143,7 @@ load played
 	# The file forgets snapshots that are gone; another machine's is no good.
 	avctl -q snapshot take vm1 >/dev/null
 	avctl snapshot delete vm1 0 >/dev/null
-	avctl snapshot tag vm1 1 other >/dev/null
+	avctl snapshot tag vm1 2 other >/dev/null
 	! grep -q 5678 "$XDG_RUNTIME_DIR/avisor/duo/notes.json"
 	cp "$XDG_RUNTIME_DIR/avisor/duo/notes.json" notes
 	avctl -q down
