@@ -20,9 +20,10 @@ enum {
 	VM_SNAPSHOTS,
 	VM_GENERATION,
 	VM_UPTIME,
+	VM_PC,
+	VM_WORD,
 	VM_REASON,
 	VM_FLAGS,
-	VM_PC,
 	VM_CPU,
 	VM_POWER,
 };
@@ -37,9 +38,10 @@ static const struct column vm_columns[] = {
 	[VM_SNAPSHOTS] = {"SNAPSHOTS", "snapshots", COLUMN_NUMBER, "snapshots"},
 	[VM_GENERATION] = {"GENERATION", "generation", COLUMN_NUMBER, "generation"},
 	[VM_UPTIME] = {"UPTIME", "uptime_ms", COLUMN_NS, "uptime_ns"},
+	[VM_PC] = {"PC", "pc", COLUMN_ADDRESS, "pc"},
+	[VM_WORD] = {"INSTRUCTION", "word", COLUMN_ADDRESS, "word"},
 	[VM_REASON] = {"REASON", "reason", COLUMN_TEXT, "reason"},
 	[VM_FLAGS] = {NULL, "flags", COLUMN_NUMBER, "flags"},
-	[VM_PC] = {NULL, "pc", COLUMN_ADDRESS, "pc"},
 	[VM_CPU] = {NULL, "cpu", COLUMN_NUMBER, "cpu"},
 	[VM_POWER] = {NULL, "power", COLUMN_TEXT, "power"},
 };
@@ -93,7 +95,7 @@ static int list_sets(void)
 	return RC_OK;
 }
 
-/* The REASON column only when there is one. */
+/* Of what a VM crashed, and where: only when one did. */
 static size_t columns_shown(const struct table *rows, struct column *columns)
 {
 	bool reasons = false;
@@ -102,7 +104,7 @@ static size_t columns_shown(const struct table *rows, struct column *columns)
 	for (size_t i = 0; i < table_row_count(rows); i++)
 		reasons = reasons || table_get(rows, i, VM_REASON);
 	if (!reasons)
-		columns[VM_REASON].title = NULL;
+		columns[VM_REASON].title = columns[VM_PC].title = columns[VM_WORD].title = NULL;
 	return VM_COLUMN_COUNT;
 }
 

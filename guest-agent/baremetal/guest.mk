@@ -36,6 +36,10 @@ $(B)/guests/%.elf: $(B)/guest-obj/tests/guests/%.c.o $(GUEST_LIB_OBJ) $(GUEST_LD
 $(foreach name,$(GUEST_NAMES),$(eval $(B)/guests/$(name).elf: \
 	$(filter $(B)/guest-obj/tests/guests/$(name)/%,$(GUEST_PART_OBJ))))
 
+# What clang makes of a driver's loops: post-index stores to devices.
+$(B)/guest-obj/tests/guests/clang.c.o: GUEST_CC := clang --target=aarch64-linux-gnu
+$(B)/guest-obj/tests/guests/clang.c.o: GUEST_CFLAGS := $(filter-out -fno-tree-loop-distribute-patterns,$(GUEST_CFLAGS))
+
 $(B)/control.elf: $(B)/guest-obj/guest-agent/baremetal/control.c.o $(GUEST_LIB_OBJ) $(GUEST_LDS)
 	@mkdir -p $(@D)
 	@echo '  LD $@'
