@@ -25,6 +25,12 @@ static inline bool flash_is_at(const struct vm *vm, uint64_t address)
 	return vm->flash && address < VFLASH_BANK_COUNT * VFLASH_BANK_SIZE;
 }
 
+/* The windows in its address space that are no region's. */
+static inline unsigned flash_window_count(const struct vm *vm)
+{
+	return vm->flash ? VFLASH_BANK_COUNT : 0;
+}
+
 /* A stage-2 fault there. True: served, the guest tries again; false: it is an access to be emulated. */
 bool flash_fault(struct vcpu *vcpu, uint64_t address, bool write, bool fetch);
 

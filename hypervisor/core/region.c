@@ -6,6 +6,7 @@
 #include "core/region.h"
 #include "arch/mem.h"
 #include "core/boot.h"
+#include "core/flash.h"
 #include "core/doorbell.h"
 #include "core/string.h"
 #include "mm/frame.h"
@@ -339,7 +340,7 @@ static int audit_all(const char **why)
 		memberships += regions[n].serial ? regions[n].attached : 0;
 	}
 	for (unsigned i = 0; i < vm_count; i++)
-		attachments += vms[i]->mem.attach_count;
+		attachments += vms[i]->mem.attach_count - flash_window_count(vms[i]);
 	CHECK(memberships == attachments,
 	      "a VM has a region in its address space that it is no member of");
 	return region_pool_audit(why);
