@@ -59,8 +59,9 @@ int call_SNAPSHOT_DIFF(struct call *call)
 }
 
 /* False: there is no such snapshot. The operation lock is held. */
-static bool describe(struct vm *vm, uint64_t id, uint32_t part, struct av_state_part *to)
+static bool describe(struct vm *vm, uint64_t id, uint64_t number, struct av_state_part *to)
 {
+	uint32_t part = vm_state_part_of(vm, number);
 	struct snapshot *snapshot;
 
 	if (id == AV_SNAPSHOT_LIVE) {
@@ -69,13 +70,13 @@ static bool describe(struct vm *vm, uint64_t id, uint32_t part, struct av_state_
 		vm->parts[part].save(vm->parts[part].ctx, live_part);
 		spin_unlock(&vm->lock);
 		vm_release(vm);
-		vm_state_describe(vm, part, live_part, to);
+		vm_state_describe(vm, number, live_part, to);
 		return true;
 	}
 	spin_lock(&vm->lock);
 	snapshot = snapshot_find(&vm->mem, id);
 	if (snapshot)
-		vm_state_describe(vm, part, snapshot_part(&vm->mem, snapshot, part), to);
+		vm_state_describe(vm, number, snapshot_part(&vm->mem, snapshot, part), to);
 	spin_unlock(&vm->lock);
 	return snapshot;
 }
@@ -83,21 +84,21 @@ static bool describe(struct vm *vm, uint64_t id, uint32_t part, struct av_state_
 int call_SNAPSHOT_STATE(struct call *call)
 {
 	struct vm *vm = call->target;
-	uint64_t part = call->in.args[2], room = call->in.args[4];
+	uint64_t number = call->in.args[2], room = call->in.args[4];
 	struct av_state_part info;
 	bool found;
 
 	if (vm->flags & AV_VM_FLAG_CONTROL)
 		return AV_E_DENIED;
-	if (part >= vm->part_count)
+	if (number >= vm_state_items(vm))
 		return AV_E_NOT_FOUND;
 	if (!call_operation_begin(call->vcpu))
 		return CALL_NO_RETURN;
-	found = describe(vm, call->in.args[1], (uint32_t)part, &info);
+	found = describe(vm, call->in.args[1], number, &info);
 	call_operation_end();
 	if (!found)
 		return AV_E_NOT_FOUND;
 	call->results[0] = sizeof(info);
-	call->results[1] = vm->part_count;
+	call->results[1] = vm_state_items(vm);
 	return give(call, call->in.args[3], &info, sizeof(info) < room ? sizeof(info) : room);
 }

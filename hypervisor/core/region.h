@@ -111,6 +111,8 @@ int region_pool_audit(const char **why);
 /* --- region_state.c: what a snapshot holds of a VM's regions */
 
 size_t region_state_size(const struct vm *vm);
+/* How many of these bytes a saved state uses: what lies behind says nothing. */
+size_t region_state_used(const void *saved);
 void region_state_save(void *vm, void *to);
 void region_state_load(void *vm, const void *from);
 /* After a load, state and generation set: attachments, doorbells and lines as the snapshot has them. VM held and locked. */

@@ -28,6 +28,13 @@ size_t region_state_size(const struct vm *vm)
 	return sizeof(struct saved_state) + most * sizeof(struct region_saved);
 }
 
+size_t region_state_used(const void *saved)
+{
+	const struct saved_state *state = saved;
+
+	return sizeof(*state) + state->count * sizeof(state->regions[0]);
+}
+
 void region_state_save(void *ctx, void *to)
 {
 	struct vm *vm = ctx;

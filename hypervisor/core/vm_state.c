@@ -116,16 +116,19 @@ void vm_state_parts(struct vm *vm)
 					    vcpu_load_part, &vm->vcpus[i], NULL});
 }
 
-/* FNV-1a, by words: tells equal parts from others, no more. */
+/* FNV-1a, by words: tells equal items from others, no more. */
 static uint64_t checksum(const void *bytes, size_t size)
 {
-	const uint64_t *words = bytes;
-	uint64_t sum = 0xcbf29ce484222325u;
+	const uint8_t *from = bytes;
+	uint64_t sum = 0xcbf29ce484222325u, word;
+	size_t i;
 
-	for (size_t i = 0; i < size / sizeof(*words); i++)
-		sum = (sum ^ words[i]) * 0x100000001b3u;
-	for (size_t i = size & ~(sizeof(*words) - 1); i < size; i++)
-		sum = (sum ^ ((const uint8_t *)bytes)[i]) * 0x100000001b3u;
+	for (i = 0; i + sizeof(word) <= size; i += sizeof(word)) {
+		memcpy(&word, from + i, sizeof(word)); /* items need not be aligned */
+		sum = (sum ^ word) * 0x100000001b3u;
+	}
+	for (; i < size; i++)
+		sum = (sum ^ from[i]) * 0x100000001b3u;
 	return sum;
 }
 
@@ -161,31 +164,94 @@ static void describe_vcpu(const struct vcpu *saved, struct av_state_part *to)
 	to->power = saved->power;
 }
 
-void vm_state_describe(const struct vm *vm, uint32_t part, const void *saved,
-		       struct av_state_part *to)
+/* Some of a part's bytes under a name of their own. */
+struct item {
+	const char *name;
+	uint32_t part;
+	size_t offset, size;
+};
+
+/* What a part is made of, one item after the other; how many there are. */
+static unsigned items_of(const struct vm *vm, uint32_t part, struct item items[3])
 {
 	const struct state_part *about = &vm->parts[part];
 
-	memset(to, 0, sizeof(*to));
-	for (unsigned i = 0; i + 1 < sizeof(to->name) && about->name[i]; i++)
-		to->name[i] = about->name[i];
-	to->vcpu = ~0u;
-	to->size = about->size;
 	if (about->save == vm_save) {
-		/* Without the versions: the same state may have been reached twice. */
-		const struct vm_saved *devices = saved;
-
-		to->checksum = devices->gic.ctlr +
-			       checksum(devices->gic.bank,
-					sizeof(*devices) - offsetof(struct vm_saved, gic.bank));
-	} else {
-		to->checksum = checksum(saved, about->size);
+		items[0] = (struct item){"gic", part, offsetof(struct vm_saved, gic.bank),
+					 sizeof(struct vgic_dist_state) -
+						 offsetof(struct vgic_dist_state, bank)};
+		items[1] = (struct item){"uart", part, offsetof(struct vm_saved, uart),
+					 sizeof(struct vpl011_state)};
+		items[2] = (struct item){"console", part, offsetof(struct vm_saved, console),
+					 sizeof(struct vconsole_state)};
+		return 3;
 	}
 	if (about->save == vcpu_save) {
-		const struct vcpu_saved *vcpu = saved;
-
-		to->vcpu = ((const struct vcpu *)about->ctx)->index;
-		to->value = vcpu->counter;
-		describe_vcpu((const struct vcpu *)vcpu->vcpu, to);
+		items[0] = (struct item){"vcpu", part, offsetof(struct vcpu_saved, vcpu),
+					 offsetof(struct vcpu, vm)};
+		items[1] = (struct item){"gic-cpu", part, offsetof(struct vcpu_saved, gic),
+					 sizeof(struct vgic_cpu_state)};
+		items[2] = (struct item){"clock", part, offsetof(struct vcpu_saved, counter),
+					 sizeof(uint64_t)};
+		return about->ctx == &vm->vcpus[0] ? 3 : 2;
 	}
+	items[0] = (struct item){about->name, part, 0, about->size};
+	return 1;
+}
+
+/* The item of that number; part is part_count when there is none. */
+static struct item find_item(const struct vm *vm, uint64_t number)
+{
+	struct item items[3];
+
+	for (uint32_t part = 0; part < vm->part_count; part++) {
+		unsigned count = items_of(vm, part, items);
+
+		if (number < count)
+			return items[number];
+		number -= count;
+	}
+	return (struct item){.part = vm->part_count};
+}
+
+uint32_t vm_state_items(const struct vm *vm)
+{
+	struct item items[3];
+	uint32_t count = 0;
+
+	for (uint32_t part = 0; part < vm->part_count; part++)
+		count += items_of(vm, part, items);
+	return count;
+}
+
+uint32_t vm_state_part_of(const struct vm *vm, uint64_t number)
+{
+	return find_item(vm, number).part;
+}
+
+void vm_state_describe(const struct vm *vm, uint64_t number, const void *saved,
+		       struct av_state_part *to)
+{
+	struct item item = find_item(vm, number);
+	const struct state_part *about = &vm->parts[item.part];
+	const uint8_t *bytes = (const uint8_t *)saved + item.offset;
+
+	memset(to, 0, sizeof(*to));
+	for (unsigned i = 0; i + 1 < sizeof(to->name) && item.name[i]; i++)
+		to->name[i] = item.name[i];
+	to->vcpu = ~0u;
+	to->size = (uint32_t)item.size;
+	to->checksum = checksum(bytes, about->save == region_state_save ? region_state_used(saved)
+									: item.size);
+	if (about->save == vm_save && item.offset == offsetof(struct vm_saved, gic.bank))
+		to->checksum += ((const struct vm_saved *)saved)->gic.ctlr;
+	if (about->save != vcpu_save)
+		return;
+	if (item.offset == offsetof(struct vcpu_saved, counter)) {
+		to->value = ((const struct vcpu_saved *)saved)->counter;
+		return;
+	}
+	to->vcpu = ((const struct vcpu *)about->ctx)->index;
+	if (item.offset == offsetof(struct vcpu_saved, vcpu))
+		describe_vcpu((const struct vcpu *)(const void *)bytes, to);
 }

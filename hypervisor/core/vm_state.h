@@ -6,5 +6,10 @@
 /* Fill vm->parts. The devices and vCPUs exist. */
 void vm_state_parts(struct vm *vm);
 
-/* What a saved part (its number as in vm->parts) says, for who compares snapshots. */
-void vm_state_describe(const struct vm *vm, uint32_t part, const void *saved, struct av_state_part *to);
+/*
+ * For who compares snapshots: the items that the parts are made of, "gic", "clock", "vcpu" and the like, how many there
+ * are, which part (its number as in vm->parts; part_count: no such item) has one, and what it says in a saved part.
+ */
+uint32_t vm_state_items(const struct vm *vm);
+uint32_t vm_state_part_of(const struct vm *vm, uint64_t number);
+void vm_state_describe(const struct vm *vm, uint64_t number, const void *saved, struct av_state_part *to);
