@@ -30,6 +30,8 @@
 #define UART_BASE 0x09000000
 #define UART_SIZE 0x1000
 #define UART_SPI 1
+#define RTC_BASE 0x09010000
+#define RTC_SPI 2
 #define VIRTIO_BASE 0x0a000000
 #define VIRTIO_SIZE 0x200
 #define VIRTIO_SPI 16
@@ -160,6 +162,7 @@ static void write_firmware(struct writer *w)
 static void write_devices(struct writer *w)
 {
 	static const char uart[] = "arm,pl011\0arm,primecell";
+	static const char rtc[] = "arm,pl031\0arm,primecell";
 	static const char clocks[] = "uartclk\0apb_pclk";
 
 	begin(w, "intc@8000000");
@@ -180,6 +183,14 @@ static void write_devices(struct writer *w)
 	CELLS(w, "interrupts", GIC_SPI, UART_SPI, IRQ_LEVEL);
 	CELLS(w, "clocks", PHANDLE_CLOCK, PHANDLE_CLOCK);
 	put(w, "clock-names", clocks, sizeof(clocks));
+	end(w);
+
+	begin(w, "pl031@9010000");
+	put(w, "compatible", rtc, sizeof(rtc));
+	put_reg(w, RTC_BASE, UART_SIZE);
+	CELLS(w, "interrupts", GIC_SPI, RTC_SPI, IRQ_LEVEL);
+	CELLS(w, "clocks", PHANDLE_CLOCK);
+	put_string(w, "clock-names", "apb_pclk");
 	end(w);
 
 	for (unsigned i = 0; i < VIRTIO_COUNT; i++) {

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include "arch/sysreg.h"
 #include "core/time.h"
+#include "drivers/mmio.h"
+#include "platform/qemu-virt/platform.h"
 
 /* More than a machine's uptime: 2 years at 62.5 MHz. Below bit 56, which a counter need not have. */
 #define ORIGIN (1UL << 52)
@@ -19,6 +21,7 @@
 #define ISTATUS 4u
 
 uint64_t clock_origin;
+static uint64_t wall_start, wall_counter;
 
 /*
  * The virtual timer is due before the hypervisor's own: when that one has fired, it has fired, or never will.
@@ -48,8 +51,25 @@ static bool negative_offset_works(uint64_t delay)
 	return works;
 }
 
+uint64_t clock_wall(void)
+{
+	return wall_start + (counter_now() - wall_counter) / counter_hz;
+}
+
+uint64_t clock_match_time(const struct vpl031 *rtc, uint64_t best)
+{
+	uint64_t due = rtc->state.due, at;
+
+	if (due == ~0UL)
+		return best;
+	at = due > wall_start ? wall_counter + (due - wall_start) * counter_hz : 0;
+	return at < best ? at : best;
+}
+
 void clock_init(void)
 {
+	wall_start = mmio_read32(PLAT_RTC);
+	wall_counter = counter_now();
 	for (uint64_t us = 20; us <= 1280 && !clock_origin; us *= 4)
 		if (negative_offset_works(ns_to_ticks(us * 1000)))
 			clock_origin = ORIGIN;

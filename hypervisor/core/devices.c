@@ -2,6 +2,7 @@
 /* devices.c - a VM's devices on their lines, addresses and host ports. Never blocks on the host: a full port keeps or drops. */
 #include "core/devices.h"
 #include "core/doorbell.h"
+#include "core/clock.h"
 #include "core/event.h"
 #include "core/guest_copy.h"
 #include "core/sched.h"
@@ -15,7 +16,7 @@
 #define INPUT_CHUNK 256
 #define GICD_IROUTER 0x6000
 
-/* Before anything that may change what a snapshot holds of uart and console: vm_state.c relies on it. VM's lock held. */
+/* Before anything that may change what a snapshot holds of uart, clock and console: vm_state.c relies on it. VM's lock held. */
 static void changed(struct vm *vm)
 {
 	vm->device_version = ++vm->device_versions;
@@ -28,6 +29,13 @@ static void uart_line(void *ctx, bool level)
 	struct vm *vm = ctx;
 
 	vgic_set_line(&vm->gic, 0, PLAT_UART_INTID, level);
+}
+
+static void clock_line(void *ctx, bool level)
+{
+	struct vm *vm = ctx;
+
+	vgic_set_line(&vm->gic, 0, PLAT_RTC_INTID, level);
 }
 
 static void console_line(void *ctx, bool level)
@@ -236,6 +244,10 @@ bool devices_mmio(struct vcpu *vcpu, uint64_t address, unsigned size, bool write
 		/* The guest read a byte, or LCR_H made the FIFO deeper: there is room. */
 		if (write ? address == PLAT_UART + 0x2c : address == PLAT_UART)
 			uart_feed(vm);
+	} else if (address - PLAT_RTC < VPL031_SIZE) {
+		changed(vm);
+		vpl031_mmio(&vm->rtc, address - PLAT_RTC, size, write, value, clock_wall());
+		sched_yield(); /* a match may have been set: this CPU's deadline is chosen anew */
 	} else if (address - PLAT_VIRTIO < PLAT_VIRTIO_STRIDE * PLAT_VIRTIO_COUNT) {
 		uint64_t slot = (address - PLAT_VIRTIO) / PLAT_VIRTIO_STRIDE;
 		uint64_t offset = (address - PLAT_VIRTIO) % PLAT_VIRTIO_STRIDE;
@@ -288,6 +300,7 @@ void devices_init(struct vm *vm)
 
 	vgic_init(&vm->gic, vm->vcpu_count);
 	vgic_set_hw(&vm->gic, PLAT_PPI_VIRT_TIMER);
+	vpl031_init(&vm->rtc, vm, clock_line);
 	vpl011_init(&vm->uart, vm, uart_out, uart_line);
 	changed(vm);
 	vconsole_init(&vm->console, guest_memory_of(vm), &console_ops, vm, name);

@@ -8,6 +8,7 @@
 #include "arch/lr.h"
 #include "arch/sysreg.h"
 #include "core/bug.h"
+#include "core/clock.h"
 #include "core/cpu.h"
 #include "core/cpu_offsets.h"
 #include "core/sched.h"
@@ -304,10 +305,11 @@ uint64_t vcpu_wake_time(const struct vcpu *vcpu)
 
 	best = vcpu_bell_time(vcpu);
 	best = earlier(best, vcpu->timer.cntv_ctl, vcpu->timer.cntv_cval, vcpu->vm->cntvoff);
-	return earlier(best, vcpu->timer.cntp_ctl, vcpu->timer.cntp_cval, vcpu->vm->cntvoff);
+	best = earlier(best, vcpu->timer.cntp_ctl, vcpu->timer.cntp_cval, vcpu->vm->cntvoff);
+	return vcpu->index ? best : clock_match_time(&vcpu->vm->rtc, best);
 }
 
-uint64_t vcpu_ptimer_evaluate(struct vcpu *vcpu)
+static uint64_t ptimer(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
 	uint64_t ctl = vcpu->timer.cntp_ctl;
@@ -319,6 +321,19 @@ uint64_t vcpu_ptimer_evaluate(struct vcpu *vcpu)
 	due = timer_due(ctl, vcpu->timer.cntp_cval, counter_now() - vm->cntvoff);
 	vgic_set_line(&vm->gic, vcpu->index, PLAT_PPI_PHYS_TIMER, due);
 	return due ? ~0UL : earlier(~0UL, ctl, vcpu->timer.cntp_cval, vm->cntvoff);
+}
+
+uint64_t vcpu_ptimer_evaluate(struct vcpu *vcpu)
+{
+	struct vpl031 *rtc = &vcpu->vm->rtc;
+	uint64_t next = ptimer(vcpu);
+
+	if (vcpu->index || rtc->state.due == ~0UL)
+		return next;
+	if (vpl031_evaluate(rtc, clock_wall()) == ~0UL)
+		vcpu->vm->device_version = ++vcpu->vm->device_versions;
+	vcpu_forward_kicks(vcpu); /* its interrupt may be another vCPU's */
+	return clock_match_time(rtc, next);
 }
 
 void vcpu_vtimer_fired(struct vcpu *vcpu)

@@ -40,7 +40,7 @@ uint64_t vcpu_wake_time(const struct vcpu *vcpu);
 /* The counter at which its DOORBELL_WAIT gives up, 0 when that is past; ~0: never, or it is in none. */
 uint64_t vcpu_bell_time(const struct vcpu *vcpu);
 
-/* Emulated physical timer: raise or lower PPI 30; VM's lock held. Returns the counter at which to look again, ~0: never. */
+/* Emulated physical timer: raise or lower PPI 30; with vCPU 0 the match of the real-time clock, too; VM's lock held. Returns the counter at which to look again, ~0: never. */
 uint64_t vcpu_ptimer_evaluate(struct vcpu *vcpu);
 
 /* The virtual timer fired on this PE (PPI 27 acknowledged, left active). */

@@ -18,6 +18,7 @@
 #include "dev/vconsole.h"
 #include "dev/vgic.h"
 #include "dev/vpl011.h"
+#include "dev/vpl031.h"
 #include "mm/vmem.h"
 
 enum vcpu_power { VCPU_OFF, VCPU_ON };
@@ -81,6 +82,7 @@ struct vm {
 	struct vmem mem;
 	struct vgic gic;
 	struct vpl011 uart;
+	struct vpl031 rtc;
 	struct vconsole console;
 
 	char name[AV_NAME_SIZE];
@@ -128,7 +130,7 @@ struct vm {
 	struct region_saved saved[VMEM_ATTACH_MAX];
 
 	uint64_t
-		device_version; /* of the state of uart and console: the same number, the same state */
+		device_version; /* of the state of uart, clock and console: the same number, the same state */
 	uint64_t device_versions; /* the highest ever given */
 	bool input_waits; /* host bytes may wait at a port: set by the port, cleared when all were consumed */
 	/* host side of its ports: numbers of the virtio-serial driver, 0 = none */

@@ -13,6 +13,7 @@ struct vm_saved {
 	uint64_t device_version;
 	struct vgic_dist_state gic;
 	struct vpl011_state uart;
+	struct vpl031_state rtc;
 	struct vconsole_state console;
 };
 
@@ -38,6 +39,7 @@ static void vm_save(void *ctx, void *to)
 	saved->device_version = vm->device_version;
 	vgic_save(&vm->gic, &saved->gic);
 	vpl011_save(&vm->uart, &saved->uart);
+	saved->rtc = vm->rtc.state;
 	vconsole_save(&vm->console, &saved->console);
 }
 
@@ -50,6 +52,7 @@ static void vm_load(void *ctx, const void *from)
 	/* The distributor before the devices: their lines are loaded into it. */
 	vgic_load(&vm->gic, &saved->gic);
 	vpl011_load(&vm->uart, &saved->uart);
+	vpl031_load(&vm->rtc, &saved->rtc);
 	vconsole_load(&vm->console, &saved->console);
 }
 

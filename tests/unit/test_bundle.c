@@ -230,7 +230,6 @@ static void the_device_tree_describes_what_the_hypervisor_emulates_and_no_more(v
 	static const char *const absent[] = {"/pcie@10000000",
 					     "/fw-cfg@9020000",
 					     "/pmu",
-					     "/pl031@9010000",
 					     "/flash@0",
 					     "/pl061@9030000",
 					     "/gpio-keys",
@@ -257,6 +256,7 @@ static void the_device_tree_describes_what_the_hypervisor_emulates_and_no_more(v
 	assert_int_equal(cell(dtb, "/timer", "interrupts", 1), 13);
 	assert_int_equal(cell(dtb, "/timer", "interrupts", 7), 11);
 	assert_int_equal(cell(dtb, "/pl011@9000000", "interrupts", 1), 1);
+	assert_int_equal(cell(dtb, "/pl031@9010000", "interrupts", 1), 2);
 	assert_int_equal(cell(dtb, "/virtio_mmio@a003e00", "interrupts", 1), 47);
 	assert_string_equal(fdt_getprop(dtb, fdt_path_offset(dtb, "/psci"), "method", NULL), "hvc");
 	assert_string_equal(fdt_getprop(dtb, fdt_path_offset(dtb, "/avisor-shm@70000000"),
