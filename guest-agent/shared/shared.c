@@ -5,8 +5,8 @@
  */
 #include "shared/shared.h"
 
-#define SPINS 64 /* looks before others are let run */
-#define YIELDS 32 /* times they are, before sleeping: a sleeper takes long to wake up */
+#define SPINS 4    /* looks before others are let run: who is waited for may want this very CPU */
+#define YIELDS 100 /* times they are, before sleeping: a sleeper takes long to wake up */
 
 bool shared_late(const struct shared_view *view, uint64_t deadline)
 {

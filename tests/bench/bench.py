@@ -10,11 +10,13 @@ import subprocess
 import sys
 
 import icount
+import share
 import wall
 from machine import Failed
 
 KEEP = 1500  # instructions of a take or a restore besides its pages
 GOAL = 1000
+WALL_SHARE = 5 # runs
 FASTER = 10  # than savevm and loadvm, at p50
 MOST = {"restore.other.d0": 2500, "restore.other.d16": 2500, "restore.other.d4096": 2500, "first_write": 650,
         "first_write.new_region": 1600}
@@ -51,6 +53,7 @@ def targets(figures):
         if value(deep) and value(flat):
             off = abs(value(deep) / value(flat) - 1) * 100
             result.append((off <= 1, f"{deep} {value(deep):,.0f} within {off:.2f}% <= 1% of {flat}"))
+    result += share.targets(value)
     for suffix in "", ".full":
         result += [(times >= FASTER, f"{what} >= {FASTER}") for times, what in faster(value, suffix)]
     return result
@@ -93,6 +96,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143)) # what was started is ended
     try:
         entries += icount.measure(build, options.runs, options.ram, say)
+        entries += share.measure(build, options.runs, WALL_SHARE if options.wall_ram else 0, say)
         fit = wall.rams_that_fit(options.wall_ram)
         for ram in options.wall_ram:
             if ram not in fit:
