@@ -94,6 +94,7 @@ reach() {
 		ask "delete vm=vm id=$id" >/dev/null
 	done
 	ask "delete vm=vm undo=1" >/dev/null 2>&1 || :
+	[ "$1" != starved ] || ask "snapshots vm=vm" | grep -q ' name=full ' || prepare_full # a test may have deleted it
 	ask "restore vm=vm name=$([ "$1" = starved ] && echo full || echo idle)" >/dev/null
 	ask "take vm=vm" >/dev/null
 	ask "drain vm=vm" >/dev/null
