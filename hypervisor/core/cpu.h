@@ -27,6 +27,8 @@ struct cpu {
 	uint64_t flush_at;	 /* when console bytes without a newline go out, ~0: there are none */
 	uint64_t control_burst; /* ticks the control VM has had in a row */
 	uint64_t idle_ticks;
+	uint64_t hcr;		 /* what HCR_EL2 holds */
+	uint64_t native_until;	 /* a vCPU that is alone here waits for interrupts without a trap until then */
 };
 
 extern struct cpu cpus[AV_CPU_MAX];

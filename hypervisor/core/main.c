@@ -26,6 +26,8 @@
 #include "drivers/virtio_serial.h"
 #include "mm/frame.h"
 
+#define START_BOUND_NS 20000000000u
+
 struct cpu cpus[AV_CPU_MAX];
 unsigned cpu_count = 1;
 struct counters counters;
@@ -97,20 +99,28 @@ static void cpu_start(struct cpu *cpu)
 {
 	need(gicv3_cpu_init(cpu->id));
 	features_apply();
+	cpu->hcr = features.hcr;
 	features.lr_count = ((unsigned)read_reg(ICH_VTR_EL2) & 0x1f) + 1;
 	cpu->online = 1;
 }
 
 static void start_others(void)
 {
+	uint64_t bound;
+
 	for (unsigned i = 1; i < cpu_count; i++) {
 		cpus[i].id = i;
 		cpus[i].stack = (uint64_t)cpu_stacks[i + 1];
 		if (psci_start_cpu(i, &cpus[i]))
 			boot_refuse("this machine lacks CPU %u (machine.cpus is %u)", i, cpu_count);
 	}
-	while (__atomic_load_n(&cpus_ready, __ATOMIC_ACQUIRE) != cpu_count - 1)
-		;
+	bound = sysreg_read(cntpct_el0) + ns_to_ticks(START_BOUND_NS);
+	while (__atomic_load_n(&cpus_ready, __ATOMIC_ACQUIRE) != cpu_count - 1) {
+		if (sysreg_read(cntpct_el0) > bound)
+			boot_refuse("%u of %u CPUs start", 1 + __atomic_load_n(&cpus_ready, __ATOMIC_ACQUIRE),
+				    cpu_count);
+		wfe();
+	}
 }
 
 static void guard_stacks(void)
@@ -123,6 +133,7 @@ _Noreturn void hyp_secondary(struct cpu *cpu)
 {
 	cpu_start(cpu);
 	__atomic_add_fetch(&cpus_ready, 1, __ATOMIC_RELEASE);
+	sev();
 	/* VMs start when the boot CPU says so. */
 	while (!__atomic_load_n(&vms_ready, __ATOMIC_ACQUIRE))
 		wfe();

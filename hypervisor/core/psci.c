@@ -7,6 +7,7 @@
 #include "core/operation.h"
 #include "core/region.h"
 #include "core/sched.h"
+#include "core/time.h"
 #include "core/vcpu.h"
 
 #define PSCI_VERSION 0x84000000u
@@ -92,6 +93,7 @@ static int64_t cpu_suspend(struct vcpu *vcpu)
 {
 	if (!vcpu->vm->requests && !vcpu_wakes(vcpu)) {
 		vcpu->waiting = 1;
+		vcpu->wait_since = counter_now();
 		sched_yield();
 	}
 	return PSCI_OK;

@@ -232,6 +232,8 @@ static bool take_on(struct cpu *cpu, struct vcpu *vcpu)
 			return false;
 		}
 		vcpu->waiting = 0;
+		if (vcpu->run_since - vcpu->wait_since < ns_to_ticks(SCHED_SHORT_WAIT_NS))
+			cpu->native_until = vcpu->run_since + ns_to_ticks(SCHED_NATIVE_WAIT_NS);
 		watchdog_pet(vcpu);
 	}
 	return true;
@@ -271,11 +273,29 @@ static void idle(struct cpu *cpu, uint64_t wake)
 	cpu->idle_ticks += counter_now() - start;
 }
 
+/*
+ * WFI traps, so that others get the CPU and idle time is seen, unless vcpu is alone here and waits often and shortly: then a
+ * trap, and the way back, would cost more than the wait. Its CPU's deadline and kicks end a native WFI like any other.
+ * Returns when to look again.
+ */
+static uint64_t choose_wait(struct cpu *cpu, const struct vcpu *vcpu, bool alone, uint64_t now)
+{
+	bool native = alone && now < cpu->native_until && priority_of(vcpu) != 0;
+	uint64_t hcr = native ? features.hcr & ~HCR_TWI : features.hcr;
+
+	if (hcr != cpu->hcr) {
+		cpu->hcr = hcr;
+		sysreg_write(hcr_el2, hcr);
+	}
+	return native ? cpu->native_until : ~0UL;
+}
+
 static struct vcpu *choose(struct cpu *cpu)
 {
 	for (;;) {
-		uint64_t now = counter_now(), wake, until;
+		uint64_t now = counter_now(), wake, until, at;
 		struct vcpu *vcpu;
+		bool alone;
 
 		__atomic_store_n(&cpu->resched, false, __ATOMIC_RELEASE);
 		retire(cpu, now);
@@ -298,7 +318,11 @@ static struct vcpu *choose(struct cpu *cpu)
 		spin_unlock(&cpu->lock);
 		if (cpu->flush_at < until)
 			until = cpu->flush_at;
-		if (cpu->queue_first[0] || cpu->queue_first[1]) {
+		alone = !cpu->queue_first[0] && !cpu->queue_first[1];
+		at = choose_wait(cpu, vcpu, alone, now);
+		if (at < until)
+			until = at;
+		if (!alone) {
 			cpu->slice_end = now + vcpu->vm->slice;
 			if (cpu->slice_end < until)
 				until = cpu->slice_end;

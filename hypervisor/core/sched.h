@@ -10,6 +10,9 @@
 #define SCHED_SLICE_NS 5000000u
 #define SCHED_CONTROL_BURST_NS 10000000u
 #define SCHED_FLUSH_NS 5000000u
+/* Who waited for less than SHORT_WAIT does so without a trap for the next NATIVE_WAIT. */
+#define SCHED_SHORT_WAIT_NS 100000u
+#define SCHED_NATIVE_WAIT_NS 10000000u
 
 /* Put a vCPU on its CPU's queue and make that CPU look; with requests (REQUEST_*), from any CPU. */
 void sched_kick(struct vcpu *vcpu, uint32_t requests);

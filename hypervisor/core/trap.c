@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/psci.h"
 #include "core/sched.h"
+#include "core/time.h"
 #include "core/vcpu.h"
 #include "core/watchdog.h"
 
@@ -34,6 +35,7 @@ static void trap_wfx(struct vcpu *vcpu, uint64_t esr)
 	if (vcpu->vm->requests || vcpu_wakes(vcpu))
 		return;
 	vcpu->waiting = 1;
+	vcpu->wait_since = counter_now();
 	sched_yield();
 }
 

@@ -70,6 +70,7 @@ struct vcpu {
 	bool quiet;         /* vcpu_store() found its list registers empty and right */
 	uint64_t quiet_hcr; /* ICH_HCR_EL2 then */
 	uint64_t run_since; /* counter when it was given the CPU */
+	uint64_t wait_since; /* counter when it last went into WFI */
 	uint64_t cpu_ticks; /* it has had the CPU for so long */
 	uint64_t exits[AV_EXIT_COUNT]; /* by reason; VM_STATS adds up */
 	struct vcpu *next;             /* run queue */

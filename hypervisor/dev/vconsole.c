@@ -327,6 +327,14 @@ static void on_driver_ok(struct virtio_mmio *m)
 	vconsole_work(of(m));
 }
 
+/* What had gone out of a chain was of one that is not there any more. */
+static void on_queue_started(struct virtio_mmio *m, unsigned queue)
+{
+	for (unsigned port = 0; port < VCONSOLE_PORT_COUNT; port++)
+		if (queue == tx_queue(port))
+			of(m)->port[port].tx_offset = 0;
+}
+
 static void on_reset(struct virtio_mmio *m)
 {
 	struct vconsole *c = of(m);
@@ -358,6 +366,7 @@ static const struct virtio_class console_class = {
 	.features = VIRTIO_F_VERSION_1 | F_MULTIPORT,
 	.config_read = config_read,
 	.notify = on_notify,
+	.queue_started = on_queue_started,
 	.reset = on_reset,
 	.driver_ok = on_driver_ok,
 };

@@ -152,6 +152,7 @@ static void write_queue(struct virtio_mmio *m, unsigned offset, uint32_t value)
 			q->last_avail = 0;
 			q->used_idx = 0;
 			q->ready = 1;
+			m->class->queue_started(m, m->state.queue_sel);
 		}
 		return;
 	}

@@ -50,6 +50,7 @@ struct virtio_class {
 	/* Bytes of configuration space; offset from its start. */
 	void (*config_read)(struct virtio_mmio *m, unsigned offset, void *to, unsigned size);
 	void (*notify)(struct virtio_mmio *m, unsigned queue);
+	void (*queue_started)(struct virtio_mmio *m, unsigned queue); /* ready again: from index 0 */
 	void (*reset)(struct virtio_mmio *m);
 	void (*driver_ok)(struct virtio_mmio *m);
 };

@@ -261,6 +261,12 @@ cpu_ms() {
 	avctl status "$1" -o json | json 'int(d["stats"]["cpu_ms"])'
 }
 
+# The same of all, at one moment.
+all_cpu_ms() {
+	printf 'status %s -o json\n' $VMS | avctl -q - | sed -n 's/^ *"cpu_ms": \([0-9]*\).*/\1/p' | tr '\n' ' '
+	echo
+}
+
 # had_since VM THEN MS: it has had the CPU for so long since
 had_since() {
 	[ $(($(cpu_ms "$1") - $2)) -ge "$3" ]
@@ -274,13 +280,9 @@ had_since() {
 	for vm in $VMS; do
 		does "$vm" park 1
 	done
-	for vm in $VMS; do
-		before+=("$(cpu_ms "$vm")")
-	done
-	wait_for 30 had_since tall "${before[1]}" 400
-	for vm in $VMS; do
-		after+=("$(cpu_ms "$vm")")
-	done
+	read -ra before < <(all_cpu_ms)
+	wait_for 60 had_since tall "${before[1]}" 600
+	read -ra after < <(all_cpu_ms)
 	for vm in 0 1 2; do
 		after[vm]=$((after[vm] - before[vm]))
 	done

@@ -184,6 +184,25 @@ static void output_that_is_not_taken_stays_with_the_guest(void **state)
 	assert_memory_equal(r.out[1], "abcdefgh", 8);
 }
 
+static void a_queue_that_starts_anew_sends_its_first_chain_whole(void **state)
+{
+	(void)state;
+	start_multiport();
+	r.out_limit[1] = 3;
+	send_bytes(&r, 5, 0, "abcdefgh", 8);
+	assert_int_equal(r.out_size[1], 3);
+	reg_write(&r, 0x030, 5);
+	reg_write(&r, 0x044, 0);
+	memset(r.ram + QUEUE_AREA(5), 0, 0x1000);
+	r.used_seen[5] = 0;
+	setup_queue(&r, 5, QUEUE_SIZE);
+	r.out_limit[1] = 100;
+	send_bytes(&r, 5, 0, "12345678", 8);
+	assert_int_equal(take_used(&r, 5, bytes), 0);
+	assert_int_equal(r.out_size[1], 11);
+	assert_memory_equal(r.out[1], "abc12345678", 11);
+}
+
 static void a_long_chain_is_sent_in_bounded_pieces(void **state)
 {
 	unsigned turns = 0;
@@ -399,6 +418,7 @@ int main(void)
 		cmocka_unit_test(without_multiport_port_0_works_and_port_1_is_silent),
 		cmocka_unit_test(input_waits_for_buffers_and_for_an_open_port),
 		cmocka_unit_test(output_that_is_not_taken_stays_with_the_guest),
+		cmocka_unit_test(a_queue_that_starts_anew_sends_its_first_chain_whole),
 		cmocka_unit_test(a_long_chain_is_sent_in_bounded_pieces),
 		cmocka_unit_test(
 			interrupt_follows_status_and_comes_again_for_what_was_not_acknowledged),

@@ -52,7 +52,7 @@ static void id_init(void)
 	ID(7, 0, FIELD(4) | FIELD(8) | FIELD(12) | FIELD(16) | FIELD(20) | FIELD(24) | FIELD(28) |
 			 FIELD(44),
 	   1);
-	/* MMFR1: HAFDBS, VMIDBits, HPDS, PAN, XNX, ETS; no VH, LO, SpecSEI, TWED */
+	/* MMFR1: HAFDBS, HPDS, PAN, ETS; no VMIDBits, VH, LO, SpecSEI, XNX, TWED: EL2's, or not offered */
 	ID(7, 1, FIELD(0) | FIELD(12) | FIELD(20) | FIELD(36), 0);
 	/* MMFR2: CnP, UAO, IESB, VARange, CCIDX, ST, TTL, BBM, E0PD; no LSM/NV/FWB/IDS */
 	ID(7, 2, FIELD(0) | FIELD(4) | FIELD(8) | FIELD(12) | FIELD(16) | FIELD(20) | FIELD(28) | FIELD(32) |
