@@ -58,22 +58,11 @@ struct region_member *region_member_of(uint64_t number, const struct vm *vm)
 
 /* --- the state table */
 
-static uint64_t word_of(const struct vm *vm)
-{
-	static const uint8_t states[] = {
-		[AV_STATE_RUNNING] = AV_MEMBER_RUNNING, [AV_STATE_PAUSED] = AV_MEMBER_PAUSED,
-		[AV_STATE_STARVED] = AV_MEMBER_STARVED, [AV_STATE_CRASHED] = AV_MEMBER_CRASHED,
-		[AV_STATE_STOPPED] = AV_MEMBER_STOPPED,
-	};
-
-	return vm->generation << 8 | states[vm->state];
-}
-
 void region_publish(struct region *region, unsigned number)
 {
 	const struct vm *vm = region->members[number].vm;
 	uint64_t *word = &state_of(region)->member[number];
-	uint64_t now = vm ? word_of(vm) : *word & ~UINT64_C(0xff);
+	uint64_t now = vm ? region_word_of(vm) : *word & ~UINT64_C(0xff);
 
 	if (*word == now)
 		return;
@@ -135,11 +124,17 @@ void region_add_member(struct region *region, unsigned number, struct vm *vm,
 {
 	unsigned n = region_number(region);
 
-	region->members[number] = (struct region_member){
-		.vm = vm, .tables = tables, .address = address, .rights = rights};
+	region->members[number] = (struct region_member){.vm = vm,
+							 .region = region,
+							 .tables = tables,
+							 .word = &state_of(region)->member[number],
+							 .address = address,
+							 .rights = rights};
 	region->number_of[vm->index] = (uint8_t)number;
 	region->attached++;
 	vm->regions[n / 64] |= UINT64_C(1) << n % 64;
+	if (!region->key)
+		vm->fixed[vm->fixed_count++] = &region->members[number];
 	region_publish(region, number);
 }
 
@@ -320,7 +315,7 @@ static int audit_region(const struct region *region, const char **why)
 		CHECK(attach && attach->tables == region->members[i].tables &&
 			      attach->tables->memory.value == region->memory.value,
 		      "a member's address space has another region");
-		CHECK(state->member[i] == word_of(vm), "a word of a state table is wrong");
+		CHECK(state->member[i] == region_word_of(vm), "a word of a state table is wrong");
 	}
 	CHECK(attached == region->attached, "a region's count of members is wrong");
 	CHECK(!region->serial || region->key || attached,

@@ -17,7 +17,9 @@ _Static_assert(AV_REGION_MEMBERS >= AV_VM_MAX, "a run-time region numbers its me
 
 struct region_member {
 	struct vm *vm; /* NULL: nobody */
+	struct region *region;
 	const struct region_tables *tables;
+	uint64_t *word;	  /* its word in the state table */
 	uint64_t address; /* IPA */
 	uint64_t pending, enable; /* doorbell flags */
 	uint32_t rights;
@@ -72,6 +74,17 @@ static inline bool region_any(const struct vm *vm)
 
 /* Set the VM's state, and tell the members of its regions. */
 void region_set_state(struct vm *vm, uint32_t state);
+
+/* What the state table says of a VM. */
+static inline uint64_t region_word_of(const struct vm *vm)
+{
+	_Static_assert(AV_MEMBER_RUNNING == AV_STATE_RUNNING + 1 && AV_MEMBER_PAUSED == AV_STATE_PAUSED + 1 &&
+			       AV_MEMBER_STARVED == AV_STATE_STARVED + 1 &&
+			       AV_MEMBER_CRASHED == AV_STATE_CRASHED + 1 &&
+			       AV_MEMBER_STOPPED == AV_STATE_STOPPED + 1,
+		       "a sum");
+	return vm->generation << 8 | (vm->state + 1);
+}
 
 /* A member's word in the state table, and the doorbell of the others when it is another. region_lock held. */
 void region_publish(struct region *region, unsigned number);

@@ -16,6 +16,8 @@ struct saved_state {
 
 #define NUMBER(entry) ((unsigned)(entry)->address & 0xff)
 #define VCPU(entry) ((uint8_t)((entry)->address >> 8 & 0xf))
+#define RANGE_OF_MANIFEST ((UINT64_C(1) << AV_REGION_MAX) - 1)
+_Static_assert(AV_REGION_MAX <= 63, "in the first word");
 #define RIGHTS(entry) ((uint32_t)((entry)->address >> 16 & 0x3))
 #define ADDRESS(entry) ((entry)->address & ~(REGION_2M_SIZE - 1))
 
@@ -35,28 +37,38 @@ size_t region_state_used(const void *saved)
 	return sizeof(*state) + state->count * sizeof(state->regions[0]);
 }
 
+/* A region of the manifest whose doorbell is as at boot needs no entry: that costs every take and restore of its members. */
+static bool is_as_at_boot(const struct region_member *member)
+{
+	return !(member->pending | member->enable | member->vcpu);
+}
+
+static void save_one(const struct region_member *member, struct region_saved *to)
+{
+	*to = (struct region_saved){
+		.serial = member->region->serial,
+		.address = member->address | region_number(member->region) |
+			   (uint64_t)member->vcpu << 8 | member->rights << 16,
+		.pending = member->pending,
+		.enable = member->enable,
+	};
+}
+
+/* Without the lock: the VM is held, so only flags can be added meanwhile, and those stay pending anyway. */
 void region_state_save(void *ctx, void *to)
 {
-	struct vm *vm = ctx;
+	const struct vm *vm = ctx;
 	struct saved_state *state = to;
 
 	state->count = 0;
-	if (!region_any(vm))
+	for (uint32_t i = 0; i < vm->fixed_count; i++)
+		if (!is_as_at_boot(vm->fixed[i]))
+			save_one(vm->fixed[i], &state->regions[state->count++]);
+	if (!(vm->regions[0] & ~RANGE_OF_MANIFEST) && !vm->regions[1])
 		return;
-	spin_lock(&region_lock);
-	for (unsigned n = region_next(vm->regions, 0); n < AV_REGION_NUMBERS;
-	     n = region_next(vm->regions, n + 1)) {
-		const struct region_member *member = region_member_of(n, vm);
-
-		state->regions[state->count++] = (struct region_saved){
-			.serial = regions[n].serial,
-			.address = member->address | n | (uint64_t)member->vcpu << 8 |
-				   member->rights << 16,
-			.pending = member->pending,
-			.enable = member->enable,
-		};
-	}
-	spin_unlock(&region_lock);
+	for (unsigned n = region_next(vm->regions, AV_REGION_MAX); n < AV_REGION_NUMBERS;
+	     n = region_next(vm->regions, n + 1))
+		save_one(region_member_of(n, vm), &state->regions[state->count++]);
 }
 
 void region_state_load(void *ctx, const void *from)
@@ -122,19 +134,60 @@ static void restore_one(struct vm *vm, const struct region_saved *saved)
 	member->vcpu = VCPU(saved);
 }
 
-void region_restored(struct vm *vm)
+/* Out of line, both: a VM that uses no doorbells pays for neither at its restores. */
+static __attribute__((noinline)) void tell_peers(struct region_member *member)
 {
-	if (!region_any(vm) && !vm->saved_count && !vm->region_unmade)
-		return;
+	spin_lock(&region_lock);
+	region_publish(member->region, (unsigned)(member - member->region->members));
+	spin_unlock(&region_lock);
+}
+
+/*
+ * The masks of the manifest's regions as at boot, before those that the snapshot has; and the words of the state tables. Who
+ * rings meanwhile reads one mask or the other: the line is looked at again, and what is pending stays so.
+ */
+static inline void reset_masks(struct vm *vm)
+{
+	uint64_t word = region_word_of(vm);
+
+	for (uint32_t i = 0; i < vm->fixed_count; i++) {
+		struct region_member *member = vm->fixed[i];
+
+		member->enable = 0;
+		member->vcpu = 0;
+		if (member->region->attached == 1)
+			__atomic_store_n(member->word, word, __ATOMIC_RELEASE); /* nobody to tell */
+		else
+			tell_peers(member);
+	}
+}
+
+static void publish_run_time(struct vm *vm)
+{
+	for (unsigned n = region_next(vm->regions, AV_REGION_MAX); n < AV_REGION_NUMBERS;
+	     n = region_next(vm->regions, n + 1))
+		region_publish(&regions[n], regions[n].number_of[vm->index]);
+}
+
+static __attribute__((noinline)) void restore_all(struct vm *vm)
+{
 	clear_places(vm);
 	spin_lock(&region_lock);
 	region_drop_unmade(vm);
 	for (uint32_t i = 0; i < vm->saved_count; i++)
 		restore_one(vm, &vm->saved[i]);
-	for (unsigned n = region_next(vm->regions, 0); n < AV_REGION_NUMBERS;
-	     n = region_next(vm->regions, n + 1))
-		region_publish(&regions[n], regions[n].number_of[vm->index]);
+	publish_run_time(vm);
 	spin_unlock(&region_lock);
-	doorbell_lines(vm);
+	/* Without an entry the line is low, in the snapshot's GIC and now. */
+	if (vm->bells[0] | vm->bells[1])
+		doorbell_lines(vm);
 	vm->saved_count = 0;
+}
+
+void region_restored(struct vm *vm)
+{
+	reset_masks(vm);
+	if (vm->regions[0] & ~RANGE_OF_MANIFEST || vm->regions[1] || vm->saved_count ||
+	    vm->region_unmade)
+		restore_all(vm);
 }

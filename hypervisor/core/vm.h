@@ -126,6 +126,8 @@ struct vm {
 	/* shared regions: by number; region_lock */
 	uint64_t regions[2];  /* attached to */
 	uint64_t bells[2];    /* whose SPI may have another level */
+	struct region_member *fixed[AV_REGION_MAX]; /* in the manifest's; for good */
+	uint32_t fixed_count;
 	bool region_unmade;   /* it is making one: its REGION_GET has not returned yet */
 	uint32_t saved_count; /* of the snapshot loaded last, until region_restored() */
 	struct region_saved saved[VMEM_ATTACH_MAX];

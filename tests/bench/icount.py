@@ -31,6 +31,16 @@ shm:
   - {{name: board, size: 4KiB, members: {{vm1: rw}}}}
 """
 
+BELLS = """version: 1
+name: bench
+machine: {{cpus: {cpus}, cpu: cortex-a57, memory: 256MiB}}
+vms:
+  - {{name: vm1, image: {build}/guests/bell-bench.elf, memory: 16MiB, cpu: 0}}
+  - {{name: vm2, image: {build}/guests/bell-bench.elf, memory: 16MiB, cpu: {other}}}
+shm:
+  - {{name: bell, size: 4KiB, members: {{vm1: rw, vm2: rw}}}}
+"""
+
 
 def read_results(text):
     """{name: instructions} of a console; Failed when the guest says so."""
@@ -45,12 +55,17 @@ def read_results(text):
 
 
 def run_once(build, ram):
+    return run_set(build, f"bench of {ram} MiB", SET.format(build=build, ram=ram, machine=MACHINE[ram]),
+                   "-icount shift=0,sleep=off")
+
+
+def run_set(build, what, text, qemu_args):
+    """Results of vm1 of this set."""
     place = Place(build)
     qemu = None
     try:
-        path = place.write("bench.yaml", SET.format(build=build, ram=ram, machine=MACHINE[ram]))
-        plan = json.loads(place.avctl("-f", path, "up", "-n", "-o", "json",
-                                      AVCTL_QEMU_ARGS="-icount shift=0,sleep=off"))
+        path = place.write("bench.yaml", text)
+        plan = json.loads(place.avctl("-f", path, "up", "-n", "-o", "json", AVCTL_QEMU_ARGS=qemu_args))
         logs = place.file("state/avisor/bench")
         os.makedirs(plan["runtime_dir"])
         os.makedirs(logs)
@@ -66,7 +81,7 @@ def run_once(build, ram):
                 text = file.read().replace("\r", "")
             return text if re.search(r"^bench done .*\n", text, re.M) else None
 
-        return read_results(wait_for(f"bench of {ram} MiB", 300, results, qemu.alive))
+        return read_results(wait_for(what, 300, results, qemu.alive))
     except Failed as why:
         logs = [tail(place.file(name)) for name in ("qemu.log", "state/avisor/bench/hypervisor.log")]
         raise Failed(f"{why}; {'; '.join(logs)}") from None
@@ -74,6 +89,17 @@ def run_once(build, ram):
         if qemu:
             qemu.end()
         place.remove()
+
+
+def measure_bells(build, runs, say):
+    """Round trips of a doorbell: instructions of two VMs on one CPU, microseconds of two on two."""
+    say(f"icount: {runs} runs of two VMs and a doorbell")
+    one = BELLS.format(build=build, cpus=1, other=0)
+    two = BELLS.format(build=build, cpus=2, other=1)
+    counts = [run_set(build, "doorbell", one, "-icount shift=0,sleep=off")["doorbell_rtt"] for _ in range(runs)]
+    times = [run_set(build, "doorbell", two, "")["doorbell_rtt"] / 1000 for _ in range(min(runs, 3))]
+    note = "the runs differ" if len(set(counts)) > 1 else ""
+    return [entry("doorbell_rtt", "instructions", counts, note), entry("doorbell_rtt_us.smp2", "us", times, "")]
 
 
 def tail(path):
