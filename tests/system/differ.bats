@@ -125,6 +125,25 @@ ranges() {
 	[ "$(avctl snapshot diff vm1 few -o json | json 'd["pages"] >= 1000')" = True ]
 }
 
+@test "show has the memory, and where each vCPU stands" {
+	code 0 avctl snapshot show vm1 before
+	expect_output '^Name +before$'
+	expect_output '^Private memory +[0-9]'
+	expect_output '^vCPU 0 +pc 0x[0-9a-f]+ pstate 0x[0-9a-f]+$'
+	expect_output '^vCPU 1 +off$'
+	avctl snapshot show vm1 before -o json >shown
+	avctl agent state vm=vm1 "id=$(json 'd["id"]' <shown)" >parts
+	grep -q "part=vcpu vcpu=0 .* pc=$(json 'd["vcpus"][0]["pc"]' <shown) " parts
+	avctl snapshot tag vm1 before good >/dev/null
+	[ "$(avctl snapshot list vm1 -o json | json '[s["name"] for s in d["snapshots"] if "good" in s["tags"]]')" = "['before']" ]
+}
+
+@test "prune deletes what no rule keeps" {
+	avctl -q snapshot prune vm1 --keep-tag good -o json >pruned
+	[ "$(json '[s["name"] for s in d["snapshots"] if s["action"] == "keep" and s["id"] != "undo"]' <pruned)" = "['before']" ]
+	[ "$(avctl snapshot list vm1 -o json | json '[s["name"] for s in d["snapshots"] if s["id"] != "undo"]')" = "['before']" ]
+}
+
 @test "the tree says where the VM is" {
 	avctl snapshot list vm1 --tree -o json >tree
 	json 'str(d["trees"]["vm1"])' <tree | grep -q "'now'"
