@@ -167,7 +167,8 @@ static bool read_contents(struct contents *c, struct image_error *error)
 				(size_t)piece->file_size, piece->offset, error))
 			return false;
 	}
-	if (c->flash_size && !image_read(c->flash_fd, segments_at(&c->segments, 0), (size_t)c->flash_size, 0, error))
+	if (c->flash_size &&
+	    !image_read(c->flash_fd, segments_at(&c->segments, 0), (size_t)c->flash_size, 0, error))
 		return false;
 	return !c->initrd_size ||
 	       image_read(c->initrd_fd, segments_at(&c->segments, c->place.initrd_address),
@@ -216,7 +217,8 @@ static bool open_contents(const struct set_vm *vm, struct contents *c, struct im
 		if (c->flash_fd < 0)
 			return false;
 		if (!c->flash_size || c->flash_size > AV_FLASH_SIZE / 2)
-			return image_fail(error, "its size has changed to what no bank of flash holds");
+			return image_fail(error,
+					  "its size has changed to what no bank of flash holds");
 	}
 	if (vm->initrd) {
 		c->initrd_fd = image_open(vm->initrd, &c->initrd_size, error);
@@ -249,8 +251,9 @@ static bool add_contents(struct builder *b, struct av_manifest_vm *out, const st
 
 	good = open_contents(vm, &c, &error) || fail_file(b, vm->name, path, &error);
 	if (good && c.place.has_dtb && vm->dtb) {
-		c.dtb = own_dtb_complete(vm, c.place.initrd_address, c.place.initrd_address + c.initrd_size,
-				      &c.dtb_size, &error);
+		c.dtb = own_dtb_complete(vm, c.place.initrd_address,
+					 c.place.initrd_address + c.initrd_size, &c.dtb_size,
+					 &error);
 		good = c.dtb || fail_file(b, vm->name, vm->dtb, &error);
 	} else if (good && index != SIZE_MAX && c.place.has_dtb) {
 		c.dtb = bundle_make_dtb(b->set, index, c.place.initrd_address,
@@ -303,8 +306,7 @@ static bool add_vm(struct builder *b, size_t index)
 	vm->flags = (from->clock_follow ? AV_VM_FLAG_CLOCK_FOLLOW : 0U) |
 		    (from->start_paused ? AV_VM_FLAG_PAUSED : 0U) |
 		    (from->snapshot_refuse ? AV_VM_FLAG_REFUSE : 0U) |
-		    (from->no_shm ? AV_VM_FLAG_NO_SHM : 0U) |
-		    (from->flash ? AV_VM_FLAG_FLASH : 0U);
+		    (from->no_shm ? AV_VM_FLAG_NO_SHM : 0U) | (from->flash ? AV_VM_FLAG_FLASH : 0U);
 	vm->vcpu_count = from->vcpu_count;
 	for (unsigned i = 0; i < from->vcpu_count; i++)
 		if (from->vcpu_cpu[i] >= 0)

@@ -29,19 +29,19 @@ static json_t *vm_json(const struct set_vm *vm)
 	for (unsigned i = 0; cpu && i < vm->vcpu_count; i++)
 		json_array_append_new(cpu, vm->vcpu_cpu[i] < 0 ? json_null()
 							       : json_integer(vm->vcpu_cpu[i]));
-	json = json_pack("{s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:o, s:o, s:i, s:o, s:s, s:s, s:b, s:b, "
-			 "s:o, "
-			 "s:{s:i, s:o, s:s}}",
-			 "name", vm->name, "image", vm->image, "format",
-			 vm->image ? kinds[vm->image_kind] : NULL, "flash", vm->flash,
-			 "dtb_file", vm->dtb, "initrd", vm->initrd, "bootargs", vm->bootargs, "ram_base",
-			 json_hex(vm->ram_base), "memory", json_size(vm->ram_size), "cpus",
-			 vm->vcpu_count, "cpu", cpu, "clock",
-			 vm->clock_follow ? "follow" : "continue", "start",
-			 vm->start_paused ? "paused" : "running", "dtb", !vm->no_dtb, "shm",
-			 !vm->no_shm, "slice_ns", json_size(vm->slice_ns), "snapshots", "keep",
-			 vm->snapshot_keep, "memory", json_size(vm->snapshot_memory), "when_full",
-			 vm->snapshot_refuse ? "refuse" : "evict-oldest");
+	json = json_pack(
+		"{s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:o, s:o, s:i, s:o, s:s, s:s, s:b, s:b, "
+		"s:o, "
+		"s:{s:i, s:o, s:s}}",
+		"name", vm->name, "image", vm->image, "format",
+		vm->image ? kinds[vm->image_kind] : NULL, "flash", vm->flash, "dtb_file", vm->dtb,
+		"initrd", vm->initrd, "bootargs", vm->bootargs, "ram_base", json_hex(vm->ram_base),
+		"memory", json_size(vm->ram_size), "cpus", vm->vcpu_count, "cpu", cpu, "clock",
+		vm->clock_follow ? "follow" : "continue", "start",
+		vm->start_paused ? "paused" : "running", "dtb", !vm->no_dtb, "shm", !vm->no_shm,
+		"slice_ns", json_size(vm->slice_ns), "snapshots", "keep", vm->snapshot_keep,
+		"memory", json_size(vm->snapshot_memory), "when_full",
+		vm->snapshot_refuse ? "refuse" : "evict-oldest");
 	if (json)
 		json_object_set_new(json_object_get(json, "snapshots"), "expire_ns",
 				    vm->snapshot_expire ? json_size(vm->snapshot_expire)

@@ -27,11 +27,14 @@ static json_t *hex(uint64_t value)
 
 static json_t *vm_json(const struct set_vm *vm)
 {
-	json_t *object =
-		json_pack("{s:s, s:i, s:I, s:b, s:I, s:s, s:i}", "name", vm->name, "vcpus",
-			  (int)vm->vcpu_count, "keep", (json_int_t)vm->snapshot_keep, "refuse",
-			  vm->snapshot_refuse, "snapshot_memory", (json_int_t)vm->snapshot_memory,
-			  "image", vm->image ? vm->image : vm->flash ? vm->flash : "", "kind", (int)vm->image_kind);
+	json_t *object = json_pack("{s:s, s:i, s:I, s:b, s:I, s:s, s:i}", "name", vm->name, "vcpus",
+				   (int)vm->vcpu_count, "keep", (json_int_t)vm->snapshot_keep,
+				   "refuse", vm->snapshot_refuse, "snapshot_memory",
+				   (json_int_t)vm->snapshot_memory, "image",
+				   vm->image   ? vm->image
+				   : vm->flash ? vm->flash
+					       : "",
+				   "kind", (int)vm->image_kind);
 
 	json_object_set_new(object, "expire", json_integer((json_int_t)vm->snapshot_expire));
 	json_object_set_new(object, "ram_base", hex(vm->ram_base));

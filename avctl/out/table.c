@@ -227,8 +227,7 @@ static const char *cell_text(enum column_kind kind, const char *text, char buffe
 void table_set_parent(struct table *table, size_t row, size_t parent)
 {
 	if (table->parent_count < table->row_count) {
-		size_t *parents =
-			reallocarray(table->parents, table->row_count, sizeof(*parents));
+		size_t *parents = reallocarray(table->parents, table->row_count, sizeof(*parents));
 
 		if (!parents)
 			abort();

@@ -17,7 +17,7 @@
 
 #define FSC_TRANSLATION 0x04
 #define FSC_PERMISSION 0x0c
-#define FSC_CLASS(esr) ((esr) & 0x3c)
+#define FSC_CLASS(esr) ((esr)&0x3c)
 #define ISS_S1PTW (1UL << 7)
 #define ISS_FNV (1UL << 10)
 #define ISS_ISV (1UL << 24)

@@ -19,7 +19,8 @@ struct access access_from_syndrome(uint64_t iss)
  */
 bool access_decode(uint32_t instruction, struct access *access)
 {
-	unsigned size = instruction >> 30, opc = instruction >> 22 & 3, mode = instruction >> 10 & 3;
+	unsigned size = instruction >> 30, opc = instruction >> 22 & 3,
+		 mode = instruction >> 10 & 3;
 	int immediate = (int)(instruction >> 12 & 0x1ff);
 
 	if ((instruction & 0x3f200000) != 0x38000000)

@@ -36,7 +36,8 @@ _Noreturn void bug_report(const char *file, int line, const char *what)
 		for (unsigned cpu = 0; cpu < cpu_count; cpu++)
 			if (cpus[cpu].online && cpu != cpu_this()->id)
 				gicv3_send_sgi(cpu, SGI_STOP);
-		format(text, sizeof(text), "\nBUG on CPU %u at %s:%d: %s\nbacktrace (addr2line -e hypervisor.elf):\n",
+		format(text, sizeof(text),
+		       "\nBUG on CPU %u at %s:%d: %s\nbacktrace (addr2line -e hypervisor.elf):\n",
 		       cpu_this()->id, file, line, what);
 		log_emergency(text);
 		backtrace((uint64_t)__builtin_frame_address(0));

@@ -161,8 +161,8 @@ int doorbell_wait(struct vcpu *vcpu, uint64_t region, uint64_t flags, uint64_t d
 
 	if (status != REGION_AGAIN)
 		return status;
-	if ((deadline != AV_WAIT_FOREVER && vm_counter(vcpu->vm) >= deadline) || vcpu->vm->requests ||
-	    vcpu_wakes(vcpu))
+	if ((deadline != AV_WAIT_FOREVER && vm_counter(vcpu->vm) >= deadline) ||
+	    vcpu->vm->requests || vcpu_wakes(vcpu))
 		return AV_OK;
 	return REGION_AGAIN;
 }

@@ -15,7 +15,8 @@ static void put(struct out *out, char c)
 		out->to[out->length++] = c;
 }
 
-static void put_text(struct out *out, const char *text, size_t length, unsigned width, bool left, char pad)
+static void put_text(struct out *out, const char *text, size_t length, unsigned width, bool left,
+		     char pad)
 {
 	if (!left)
 		for (size_t i = length; i < width; i++)
@@ -63,7 +64,8 @@ static const char *conversion(struct out *out, const char *text, va_list *list)
 	case 's': {
 		const char *string = va_arg(*list, const char *);
 
-		put_text(out, string ? string : "(null)", strlen(string ? string : "(null)"), width, left, ' ');
+		put_text(out, string ? string : "(null)", strlen(string ? string : "(null)"), width,
+			 left, ' ');
 		return text + 1;
 	}
 	case 'c':

@@ -117,8 +117,8 @@ static void start_others(void)
 	bound = sysreg_read(cntpct_el0) + ns_to_ticks(START_BOUND_NS);
 	while (__atomic_load_n(&cpus_ready, __ATOMIC_ACQUIRE) != cpu_count - 1) {
 		if (sysreg_read(cntpct_el0) > bound)
-			boot_refuse("%u of %u CPUs start", 1 + __atomic_load_n(&cpus_ready, __ATOMIC_ACQUIRE),
-				    cpu_count);
+			boot_refuse("%u of %u CPUs start",
+				    1 + __atomic_load_n(&cpus_ready, __ATOMIC_ACQUIRE), cpu_count);
 		wfe();
 	}
 }
@@ -149,12 +149,14 @@ static void vms_build(void)
 	/* VMs and vCPUs lie behind the bundle, the frame array behind them. */
 	boot_next += boot_manifest.head->vm_count * ((sizeof(struct vm) + 127) & ~63UL);
 	for (uint32_t i = 0; i < boot_manifest.head->vm_count; i++)
-		boot_next += flash_room(boot_manifest.vms[i].flags) +
-			     ((boot_manifest.vms[i].vcpu_count * sizeof(struct vcpu) + 127) & ~63UL);
+		boot_next +=
+			flash_room(boot_manifest.vms[i].flags) +
+			((boot_manifest.vms[i].vcpu_count * sizeof(struct vcpu) + 127) & ~63UL);
 	frame_init(pa(AV_RAM_PA), ram_size, pa((boot_next + PAGE_MASK) & ~PAGE_MASK));
 	wrong = manifest_check_frames(&boot_manifest, frame_total());
 	if (wrong)
-		boot_refuse("manifest: %s: more than the %lu frames there are", wrong, frame_total());
+		boot_refuse("manifest: %s: more than the %lu frames there are", wrong,
+			    frame_total());
 	boot_next = state;
 	for (unsigned i = 0; i < boot_manifest.head->vm_count; i++)
 		vm_create(i);
@@ -180,7 +182,8 @@ _Noreturn void hyp_main(void)
 	clock_init();
 	log_line("Avisor " AV_VERSION "%s, ABI %u.%u: %u CPU, %lu MiB, %u VM, %u regions",
 		 AV_DEBUG ? " (debug)" : "", AV_ABI_MAJOR, AV_ABI_MINOR, cpu_count,
-		 boot_manifest.head->ram_size >> 20, boot_manifest.head->vm_count, boot_manifest.head->region_count);
+		 boot_manifest.head->ram_size >> 20, boot_manifest.head->vm_count,
+		 boot_manifest.head->region_count);
 	random_seed(boot_manifest.head->entropy);
 	boot_next = AV_BUNDLE_PA + boot_manifest.head->bundle_size;
 	start_others();

@@ -162,7 +162,8 @@ static bool is_place(const struct av_manifest_vm *vm, uint64_t start, uint64_t s
 {
 	if (is_in_flash(vm, start, size))
 		return start % BANK_SIZE == 0 && size <= BANK_SIZE;
-	return is_aligned(start, PAGE_SIZE) && range_within(start, size, vm->ram_base, vm->ram_size);
+	return is_aligned(start, PAGE_SIZE) &&
+	       range_within(start, size, vm->ram_base, vm->ram_size);
 }
 
 static const char *check_segment(const struct manifest_view *view, const struct av_manifest_vm *vm,

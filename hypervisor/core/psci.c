@@ -161,8 +161,9 @@ static void psci(struct vcpu *vcpu)
 		status = 0x10001;
 		break;
 	case SMCCC_ARCH_FEATURES:
-		status = (uint32_t)x[1] == SMCCC_VERSION || (uint32_t)x[1] == SMCCC_ARCH_FEATURES ?
-				 PSCI_OK : PSCI_NOT_SUPPORTED;
+		status = (uint32_t)x[1] == SMCCC_VERSION || (uint32_t)x[1] == SMCCC_ARCH_FEATURES
+				 ? PSCI_OK
+				 : PSCI_NOT_SUPPORTED;
 		break;
 	case PSCI_FEATURES:
 		status = features_of((uint32_t)x[1]);
@@ -219,7 +220,8 @@ int64_t psci_start_cpu(uint64_t mpidr, struct cpu *cpu)
 	register uint64_t x2 __asm__("x2") = (uint64_t)secondary_entry;
 	register uint64_t x3 __asm__("x3") = (uint64_t)cpu;
 
-	__asm__ volatile("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"x4", "x5", "x6", "x7", "x8", "x9",
-			 "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "memory");
+	__asm__ volatile("smc #0"
+			 : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"x4", "x5", "x6", "x7", "x8",
+			   "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "memory");
 	return (int64_t)x0;
 }

@@ -62,12 +62,8 @@ static void trap_smc(struct vcpu *vcpu, uint64_t esr)
 }
 
 static trap_handler *const handlers[64] = {
-	[EC_WFX] = trap_wfx,
-	[EC_HVC64] = trap_hvc,
-	[EC_SMC64] = trap_smc,
-	[EC_SYSREG] = trap_sysreg,
-	[EC_IABORT_LOWER] = trap_abort,
-	[EC_DABORT_LOWER] = trap_abort,
+	[EC_WFX] = trap_wfx,       [EC_HVC64] = trap_hvc,          [EC_SMC64] = trap_smc,
+	[EC_SYSREG] = trap_sysreg, [EC_IABORT_LOWER] = trap_abort, [EC_DABORT_LOWER] = trap_abort,
 };
 
 struct vcpu *trap_sync(struct vcpu *vcpu)
@@ -106,7 +102,8 @@ _Noreturn void own_exception(uint64_t kind, uint64_t frame, uint64_t link)
 	if (boot_missing)
 		boot_refuse("this machine lacks %s", boot_missing);
 	format(text, sizeof(text),
-	       "\nEL2 exception (%s): ESR 0x%lx ELR 0x%lx FAR 0x%lx SPSR 0x%lx frame 0x%lx link 0x%lx\n",
+	       "\nEL2 exception (%s): ESR 0x%lx ELR 0x%lx FAR 0x%lx SPSR 0x%lx frame 0x%lx link "
+	       "0x%lx\n",
 	       kind ? "asynchronous" : "synchronous", sysreg_read(esr_el2), sysreg_read(elr_el2),
 	       sysreg_read(far_el2), sysreg_read(spsr_el2), frame, link);
 	log_emergency(text);

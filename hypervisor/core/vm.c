@@ -282,7 +282,6 @@ static void create_memory(struct vm *vm, unsigned vmid_share)
 	}
 	error = vmem_init(&vm->mem, &config);
 
-
 	if (error)
 		boot_refuse("vm[%u] (%s): memory: error %d (frame_budget %lu)", vm->index, vm->name,
 			    error, m->frame_budget);

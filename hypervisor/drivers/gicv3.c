@@ -83,9 +83,9 @@ const char *gicv3_cpu_init(unsigned cpu)
 	mmio_write32(rd + GICR_IGROUPR0, ~0u);
 	for (unsigned i = 0; i < 32; i += 4)
 		mmio_write32(rd + GICR_IPRIORITYR + i, 0xa0a0a0a0u);
-	mmio_write32(rd + GICR_ISENABLER0, 1u << SGI_KICK | 1u << SGI_STOP | 1u << PLAT_PPI_HYP_TIMER |
-						   1u << PLAT_PPI_VIRT_TIMER |
-						   1u << PLAT_PPI_MAINTENANCE);
+	mmio_write32(rd + GICR_ISENABLER0,
+		     1u << SGI_KICK | 1u << SGI_STOP | 1u << PLAT_PPI_HYP_TIMER |
+			     1u << PLAT_PPI_VIRT_TIMER | 1u << PLAT_PPI_MAINTENANCE);
 	write_reg(ICC_SRE_EL2, 0xf);
 	isb();
 	if (!(read_reg(ICC_SRE_EL2) & 1))

@@ -5,8 +5,9 @@
 #include "drivers/mmio.h"
 #include "drivers/virtio_mmio_regs.h"
 
-bool virtq_start(struct virtq *queue, uint64_t device, uint16_t index, uint16_t size, struct virtq_desc *desc,
-		 uint16_t *avail, uint16_t *used, struct virtq_used_entry *used_ring)
+bool virtq_start(struct virtq *queue, uint64_t device, uint16_t index, uint16_t size,
+		 struct virtq_desc *desc, uint16_t *avail, uint16_t *used,
+		 struct virtq_used_entry *used_ring)
 {
 	uint32_t most;
 
@@ -16,8 +17,13 @@ bool virtq_start(struct virtq *queue, uint64_t device, uint16_t index, uint16_t 
 		return false;
 	if (size > most)
 		size = (uint16_t)most;
-	*queue = (struct virtq){.desc = desc, .avail = avail, .used = used, .used_ring = used_ring,
-				.device = device, .index = index, .size = size};
+	*queue = (struct virtq){.desc = desc,
+				.avail = avail,
+				.used = used,
+				.used_ring = used_ring,
+				.device = device,
+				.index = index,
+				.size = size};
 	mmio_write32(device + VIRTIO_QUEUE_NUM, size);
 	mmio_write32(device + VIRTIO_QUEUE_DESC, (uint32_t)(uint64_t)desc);
 	mmio_write32(device + VIRTIO_QUEUE_DESC + 4, (uint32_t)((uint64_t)desc >> 32));

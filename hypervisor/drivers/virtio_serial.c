@@ -79,8 +79,8 @@ static void tx_submit(struct port *port)
 		if (size > TX_RING - start)
 			size = TX_RING - start;
 		port->length[id] = (uint32_t)size;
-		port->tx.desc[id] = (struct virtq_desc){(uint64_t)&tx_ring[port_number(port)][start],
-							(uint32_t)size, 0, 0};
+		port->tx.desc[id] = (struct virtq_desc){
+			(uint64_t)&tx_ring[port_number(port)][start], (uint32_t)size, 0, 0};
 		virtq_offer(&port->tx, (uint16_t)id);
 		port->sent += size;
 		port->in_flight++;
@@ -162,13 +162,15 @@ size_t virtio_serial_peek(unsigned handle, uint8_t *to, size_t size)
 	if (!port || !port->filled_count)
 		return 0;
 	spin_lock(&virtio_serial.lock);
-	for (unsigned i = 0, offset = port->filled_offset; i < port->filled_count && done < size; i++, offset = 0) {
+	for (unsigned i = 0, offset = port->filled_offset; i < port->filled_count && done < size;
+	     i++, offset = 0) {
 		unsigned slot = (port->filled_first + i) % RX_COUNT;
 		size_t part = port->filled[slot].length - offset;
 
 		if (part > size - done)
 			part = size - done;
-		memcpy(to + done, rx_buffer[port_number(port)][port->filled[slot].id] + offset, part);
+		memcpy(to + done, rx_buffer[port_number(port)][port->filled[slot].id] + offset,
+		       part);
 		done += part;
 	}
 	spin_unlock(&virtio_serial.lock);
@@ -295,7 +297,8 @@ void virtio_serial_interrupt(unsigned intid)
 
 /* --- start */
 
-unsigned virtio_serial_claim(const char *name, const char *suffix, virtio_serial_callback callback, void *ctx)
+unsigned virtio_serial_claim(const char *name, const char *suffix, virtio_serial_callback callback,
+			     void *ctx)
 {
 	struct claim *claim = &virtio_serial.claims[virtio_serial.claim_count];
 
@@ -336,9 +339,11 @@ static const char *queues_start(void)
 	for (unsigned i = 0; i < virtio_serial.port_count; i++) {
 		uint16_t rx = (uint16_t)(i ? 2 * i + 2 : 0);
 
-		ok &= virtq_start(&virtio_serial.ports[i].rx, virtio_serial.device, rx, RX_COUNT, rx_memory[i].desc, rx_memory[i].avail,
-				  rx_memory[i].used_header, rx_memory[i].used);
-		ok &= virtq_start(&virtio_serial.ports[i].tx, virtio_serial.device, (uint16_t)(rx + 1), TX_COUNT, tx_memory[i].desc,
+		ok &= virtq_start(&virtio_serial.ports[i].rx, virtio_serial.device, rx, RX_COUNT,
+				  rx_memory[i].desc, rx_memory[i].avail, rx_memory[i].used_header,
+				  rx_memory[i].used);
+		ok &= virtq_start(&virtio_serial.ports[i].tx, virtio_serial.device,
+				  (uint16_t)(rx + 1), TX_COUNT, tx_memory[i].desc,
 				  tx_memory[i].avail, tx_memory[i].used_header, tx_memory[i].used);
 		virtio_serial.ports[i].tx.avail[0] = VIRTQ_AVAIL_NO_INTERRUPT;
 	}
@@ -360,13 +365,15 @@ const char *virtio_serial_init(unsigned cpu)
 		}
 	}
 	if (!virtio_serial.device)
-		return "a virtio-serial device (-device virtio-serial-virtio_serial.device,max_ports=64)";
+		return "a virtio-serial device (-device "
+		       "virtio-serial-virtio_serial.device,max_ports=64)";
 	if (mmio_read32(virtio_serial.device + VIRTIO_VERSION) != 2)
 		return "a modern virtio-serial device (-global virtio-mmio.force-legacy=false)";
 	missing = features_agree();
 	if (missing)
 		return missing;
-	virtio_serial.port_count = mmio_read32(virtio_serial.device + VIRTIO_CONSOLE_CONFIG_MAX_PORTS);
+	virtio_serial.port_count =
+		mmio_read32(virtio_serial.device + VIRTIO_CONSOLE_CONFIG_MAX_PORTS);
 	if (virtio_serial.port_count > PORT_MAX)
 		virtio_serial.port_count = PORT_MAX;
 	missing = queues_start();

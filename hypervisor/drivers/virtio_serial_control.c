@@ -117,13 +117,15 @@ static void control_receive(const uint8_t *bytes, uint32_t length)
 
 void virtio_serial_control_poll(void)
 {
-	if (control_rx.used[1] == control_rx.last_used && control_tx.used[1] == control_tx.last_used)
+	if (control_rx.used[1] == control_rx.last_used &&
+	    control_tx.used[1] == control_tx.last_used)
 		return;
 
 	uint32_t id, length;
 
 	while (virtq_take(&control_rx, &id, &length)) {
-		control_receive(control_rx_buffer[id], length < CONTROL_SIZE ? length : CONTROL_SIZE);
+		control_receive(control_rx_buffer[id],
+				length < CONTROL_SIZE ? length : CONTROL_SIZE);
 		virtq_offer(&control_rx, (uint16_t)id);
 	}
 	virtq_notify(&control_rx);
@@ -134,17 +136,19 @@ bool virtio_serial_control_queues(void)
 {
 	uint64_t device = virtio_serial.device;
 
-	return virtq_start(&control_rx, device, 2, CONTROL_COUNT, control_rx_memory.desc, control_rx_memory.avail,
-			   control_rx_memory.used_header, control_rx_memory.used) &&
+	return virtq_start(&control_rx, device, 2, CONTROL_COUNT, control_rx_memory.desc,
+			   control_rx_memory.avail, control_rx_memory.used_header,
+			   control_rx_memory.used) &&
 	       virtq_start(&control_tx, device, 3, CONTROL_TX_COUNT, control_tx_memory.desc,
-			   control_tx_memory.avail, control_tx_memory.used_header, control_tx_memory.used);
+			   control_tx_memory.avail, control_tx_memory.used_header,
+			   control_tx_memory.used);
 }
 
 void virtio_serial_control_start(void)
 {
 	for (uint16_t id = 0; id < control_rx.size; id++) {
-		control_rx.desc[id] = (struct virtq_desc){(uint64_t)control_rx_buffer[id], CONTROL_SIZE,
-							  VIRTQ_DESC_WRITE, 0};
+		control_rx.desc[id] = (struct virtq_desc){(uint64_t)control_rx_buffer[id],
+							  CONTROL_SIZE, VIRTQ_DESC_WRITE, 0};
 		virtq_offer(&control_rx, id);
 	}
 	virtq_notify(&control_rx);

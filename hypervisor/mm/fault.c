@@ -293,7 +293,8 @@ void *vmem_host_access(struct vmem *m, ipa_t address, bool write)
 	if (offset >= m->ram_size) {
 		const struct vmem_attach *attach = find_attach(m, address.value);
 
-		if (!attach || !attach->tables->memory.value || (write && !may_write(attach, address)))
+		if (!attach || !attach->tables->memory.value ||
+		    (write && !may_write(attach, address)))
 			return NULL;
 		offset = (address.value - attach->start) & ~PAGE_MASK;
 		return pa_ptr(pa(attach->tables->memory.value + offset));

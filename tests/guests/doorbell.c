@@ -11,7 +11,7 @@
 #define FLAGS 60
 
 struct board {
-	char text[64]; /* the race: rings of each ringer, decimal */
+	char text[64];             /* the race: rings of each ringer, decimal */
 	uint64_t part;             /* what the ringers do now */
 	uint64_t done[3];          /* the part each of them has finished */
 	uint64_t rung[2][64];      /* the race: how often each has rung each flag */

@@ -18,15 +18,15 @@ static void words_of_the_assembler_are_decoded(void **state)
 		int offset;
 		bool write, sign, wide;
 	} known[] = {
-		{0xf8408441, 8, 1, 2, 8, false, false, true},	   /* ldr x1, [x2], #8 */
-		{0xb85fcc83, 4, 3, 4, -4, false, false, false},	   /* ldr w3, [x4, #-4]! */
-		{0xb80044c5, 4, 5, 6, 4, true, false, false},	   /* str w5, [x6], #4 */
-		{0x38001507, 1, 7, 8, 1, true, false, false},	   /* strb w7, [x8], #1 */
-		{0x78002d49, 2, 9, 10, 2, true, false, false},	   /* strh w9, [x10, #2]! */
-		{0x389ff58b, 1, 11, 12, -1, false, true, true},	   /* ldrsb x11, [x12], #-1 */
-		{0x78c025cd, 2, 13, 14, 2, false, true, false},	   /* ldrsh w13, [x14], #2 */
-		{0xb88047ef, 4, 15, 31, 4, false, true, true},	   /* ldrsw x15, [sp], #4 */
-		{0xf80ff63f, 8, 31, 17, 255, true, false, true},   /* str xzr, [x17], #255 */
+		{0xf8408441, 8, 1, 2, 8, false, false, true},       /* ldr x1, [x2], #8 */
+		{0xb85fcc83, 4, 3, 4, -4, false, false, false},     /* ldr w3, [x4, #-4]! */
+		{0xb80044c5, 4, 5, 6, 4, true, false, false},       /* str w5, [x6], #4 */
+		{0x38001507, 1, 7, 8, 1, true, false, false},       /* strb w7, [x8], #1 */
+		{0x78002d49, 2, 9, 10, 2, true, false, false},      /* strh w9, [x10, #2]! */
+		{0x389ff58b, 1, 11, 12, -1, false, true, true},     /* ldrsb x11, [x12], #-1 */
+		{0x78c025cd, 2, 13, 14, 2, false, true, false},     /* ldrsh w13, [x14], #2 */
+		{0xb88047ef, 4, 15, 31, 4, false, true, true},      /* ldrsw x15, [sp], #4 */
+		{0xf80ff63f, 8, 31, 17, 255, true, false, true},    /* str xzr, [x17], #255 */
 		{0x38500672, 1, 18, 19, -256, false, false, false}, /* ldrb w18, [x19], #-256 */
 	};
 
@@ -49,10 +49,11 @@ static void words_of_the_assembler_are_decoded(void **state)
 static void other_loads_and_stores_are_refused(void **state)
 {
 	static const uint32_t words[] = {
-		0xf9400041, 0xa9400861, 0xf9400441, 0x3cc10420, 0xc85f7c41, /* ldr, ldp, ldr, ldr q0, ldxr */
+		0xf9400041, 0xa9400861, 0xf9400441, 0x3cc10420,
+		0xc85f7c41,                                     /* ldr, ldp, ldr, ldr q0, ldxr */
 		0xf8401041, 0xf8401841, 0xf8801000, 0xbc404420, /* ldur, ldtr, prfum, ldr s0 */
 		0xf8408421, /* ldr x1, [x1], #8: writeback to the loaded register */
-		0, 0xffffffff, 0xd503201f,
+		0,          0xffffffff, 0xd503201f,
 	};
 	struct access access;
 
@@ -76,8 +77,8 @@ static void every_encoding_of_the_class_is_sane(void **state)
 			continue;
 		if (mode != 1 && mode != 3)
 			fail_msg("0x%08x: neither pre- nor post-indexed", word);
-		if (access.size > 8 || access.reg > 31 || access.base > 31 || access.offset < -256 ||
-		    access.offset > 255)
+		if (access.size > 8 || access.reg > 31 || access.base > 31 ||
+		    access.offset < -256 || access.offset > 255)
 			fail_msg("0x%08x: out of range", word);
 	}
 }
@@ -99,7 +100,8 @@ static void loads_are_extended_as_the_register_wants(void **state)
 static void a_syndrome_says_it_all(void **state)
 {
 	/* ISV, SAS = 2, SSE, SRT = 9, SF, WnR = 0 */
-	struct access access = access_from_syndrome(1u << 24 | 2u << 22 | 1u << 21 | 9u << 16 | 1u << 15);
+	struct access access =
+		access_from_syndrome(1u << 24 | 2u << 22 | 1u << 21 | 9u << 16 | 1u << 15);
 
 	(void)state;
 	assert_int_equal(access.size, 4);

@@ -99,14 +99,16 @@ static void only_control_names_another_vm(void **state)
 
 static void a_vm_that_is_not_there_is_not_found(void **state)
 {
-	static const uint64_t wrong[] = {5, 6, 0x7fffffff, 0xfffffffe, 0x100000000, 0x1ffffffff, ~0ull};
+	static const uint64_t wrong[] = {5,           6,           0x7fffffff, 0xfffffffe,
+					 0x100000000, 0x1ffffffff, ~0ull};
 	struct call_decoded out;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
 		for (size_t w = 0; w < ARRAY_SIZE(wrong); w++)
 			if (calls[i].privilege == SELF || calls[i].privilege == OTHER)
-				assert_int_equal(decode(calls[i].number, wrong[w], true, &out), AV_E_NOT_FOUND);
+				assert_int_equal(decode(calls[i].number, wrong[w], true, &out),
+						 AV_E_NOT_FOUND);
 }
 
 int main(void)

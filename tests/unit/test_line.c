@@ -246,7 +246,7 @@ static void a_reset_forgets_half_a_line(void **state)
 static void a_cancel_forgets_the_line_so_far_however_long(void **state)
 {
 	static char text[2 * AV_LINE_MAX];
-	struct line_feed feed = { 0 };
+	struct line_feed feed = {0};
 	const char *data = "1 stop vm=vm1\x18\n2 ping\n";
 	size_t size = strlen(data);
 

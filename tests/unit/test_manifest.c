@@ -52,8 +52,8 @@ static void a_manifest_cut_off_anywhere_is_refused(void **state)
 static bool is_field_name(const char *name)
 {
 	static const char *const heads[] = {
-		"magic",         "abi_major",    "abi_minor",   "manifest_size", "bundle_size",
-		"checksum",      "ram_size",     "cpu_count",   "flags",         "vm_count",
+		"magic",         "abi_major",    "abi_minor",    "manifest_size", "bundle_size",
+		"checksum",      "ram_size",     "cpu_count",    "flags",         "vm_count",
 		"segment_count", "region_count", "member_count", "shm_size"};
 	char table[16], field[16];
 	unsigned index;
@@ -214,8 +214,10 @@ static void flash_takes_an_image_at_the_start_of_a_bank(void **state)
 	WRONG("vm[1].entry", rig.vms[1].entry = 0);
 	WRONG("segment[1].ipa", (rig.vms[1].flags |= AV_VM_FLAG_FLASH,
 				 rig.segments[rig.vms[1].segment_first].ipa = 0x1000));
-	WRONG("vm[1].entry", (rig.vms[1].flags |= AV_VM_FLAG_FLASH, rig.vms[1].entry = AV_FLASH_SIZE));
-	WRONG("vm[1].ram_base", (rig.vms[1].flags |= AV_VM_FLAG_FLASH, rig.vms[1].ram_base += 0x200000));
+	WRONG("vm[1].entry",
+	      (rig.vms[1].flags |= AV_VM_FLAG_FLASH, rig.vms[1].entry = AV_FLASH_SIZE));
+	WRONG("vm[1].ram_base",
+	      (rig.vms[1].flags |= AV_VM_FLAG_FLASH, rig.vms[1].ram_base += 0x200000));
 }
 
 static void what_is_wrong_with_a_segment_is_named(void **state)
@@ -261,8 +263,9 @@ static void what_is_wrong_with_a_region_is_named(void **state)
 	/* The state table's page is part of it. */
 	WRONG("region[0].offset", rig.regions[0].offset = 0x1e000);
 	WRONG("region[1].offset", rig.regions[1].offset = 0x12000);
-	WRONG("region[1].ipa", rig.regions[0].size = 0x200000 - 0x1000, rig.head.bundle_size = 0x400000,
-	      rig.regions[0].offset = 0x20000, rig.regions[0].size += 0x1000);
+	WRONG("region[1].ipa", rig.regions[0].size = 0x200000 - 0x1000,
+	      rig.head.bundle_size = 0x400000, rig.regions[0].offset = 0x20000,
+	      rig.regions[0].size += 0x1000);
 	WRONG("region[0].output_size", rig.regions[0].output_size = 0x800);
 	WRONG("region[0].output_size", rig.regions[0].output_size = 0x2000);
 	WRONG("region[0].output_size", rig.regions[0].output_size = UINT64_C(0x8000000000001000));

@@ -211,8 +211,8 @@ static void diff_gives_runs_and_where_to_go_on(void **state)
 	rig.call_count = 0;
 	assert_non_null(strstr(ask("1 diff vm=vm1 a=3\n"), "err code=INVALID"));
 	assert_non_null(strstr(ask("1 diff vm=vm1 a=lives b=3\n"), "err code=INVALID"));
-	assert_non_null(strstr(ask("1 diff vm=vm1 a=3 b=0xfffffffffffffffe\n"),
-			       "err code=INVALID"));
+	assert_non_null(
+		strstr(ask("1 diff vm=vm1 a=3 b=0xfffffffffffffffe\n"), "err code=INVALID"));
 	assert_non_null(strstr(ask("1 diff vm=vm1 a=3 b=4 from=x\n"), "err code=INVALID"));
 	assert_int_equal(rig.call_count, 0);
 }

@@ -20,7 +20,7 @@ static void id_init(void)
 	/* AArch32 registers: EL0 may be AArch32 where the PE can. */
 	ID(1, 0, ~0UL, 0);
 	ID(1, 1, ~(FIELD(12) | FIELD(16) | FIELD(28)), 1UL << 28); /* ID_PFR1: no EL2, GIC 3 */
-	ID(1, 2, ~(FIELD(24)), 0);	      /* ID_DFR0: no PMU */
+	ID(1, 2, ~(FIELD(24)), 0);                                 /* ID_DFR0: no PMU */
 	ID(1, 4, ~0UL, 0);
 	ID(1, 5, ~0UL, 0);
 	ID(1, 6, ~0UL, 0);
@@ -36,7 +36,8 @@ static void id_init(void)
 	ID(3, 1, ~0UL, 0);
 	ID(3, 2, ~0UL, 0);
 	/* PFR0: EL0, EL1, FP, AdvSIMD, GIC, DIT, CSV2 (no SCXTNUM), CSV3; no EL2, EL3, RAS, SVE, SEL2, MPAM, AMU, RME */
-	ID(4, 0, FIELD(0) | FIELD(4) | FIELD(16) | FIELD(20) | FIELD(24) | FIELD(48) | FIELD(60), 0);
+	ID(4, 0, FIELD(0) | FIELD(4) | FIELD(16) | FIELD(20) | FIELD(24) | FIELD(48) | FIELD(60),
+	   0);
 	if (sysreg_read(S3_0_C0_C4_0) & FIELD(56))
 		features.id[4][0] |= 1UL << 56;
 	/* EL1 is AArch64 only. */
@@ -49,14 +50,16 @@ static void id_init(void)
 	ID(6, 1, ~0UL, 0);
 	ID(6, 2, FIELD(0) | FIELD(4) | FIELD(8) | FIELD(12), 0);
 	/* MMFR0: granules, ASID size; PARange 36 bits (the stage-2 IPA size); no ECV, FGT */
-	ID(7, 0, FIELD(4) | FIELD(8) | FIELD(12) | FIELD(16) | FIELD(20) | FIELD(24) | FIELD(28) |
-			 FIELD(44),
+	ID(7, 0,
+	   FIELD(4) | FIELD(8) | FIELD(12) | FIELD(16) | FIELD(20) | FIELD(24) | FIELD(28) |
+		   FIELD(44),
 	   1);
 	/* MMFR1: HAFDBS, HPDS, PAN, ETS; no VMIDBits, VH, LO, SpecSEI, XNX, TWED: EL2's, or not offered */
 	ID(7, 1, FIELD(0) | FIELD(12) | FIELD(20) | FIELD(36), 0);
 	/* MMFR2: CnP, UAO, IESB, VARange, CCIDX, ST, TTL, BBM, E0PD; no LSM/NV/FWB/IDS */
-	ID(7, 2, FIELD(0) | FIELD(4) | FIELD(8) | FIELD(12) | FIELD(16) | FIELD(20) | FIELD(28) | FIELD(32) |
-			 FIELD(48) | FIELD(52) | FIELD(60),
+	ID(7, 2,
+	   FIELD(0) | FIELD(4) | FIELD(8) | FIELD(12) | FIELD(16) | FIELD(20) | FIELD(28) |
+		   FIELD(32) | FIELD(48) | FIELD(52) | FIELD(60),
 	   0);
 }
 
@@ -77,8 +80,8 @@ const char *features_init(void)
 	features.ras = (pfr0 & FIELD(28)) != 0;
 	features.sme = (sysreg_read(S3_0_C0_C4_1) & FIELD(24)) != 0;
 	features.extensions = features.pauth || features.ras || features.sme;
-	features.hcr = HCR_RW | HCR_VM | HCR_SWIO | HCR_IMO | HCR_FMO | HCR_AMO | HCR_FB | HCR_BSU_IS |
-		       HCR_TWI | HCR_TSC | HCR_TID1 | HCR_TID3 | HCR_TIDCP | HCR_TACR;
+	features.hcr = HCR_RW | HCR_VM | HCR_SWIO | HCR_IMO | HCR_FMO | HCR_AMO | HCR_FB |
+		       HCR_BSU_IS | HCR_TWI | HCR_TSC | HCR_TID1 | HCR_TID3 | HCR_TIDCP | HCR_TACR;
 	if (features.pauth)
 		features.hcr |= HCR_APK | HCR_API;
 	return NULL;
