@@ -26,6 +26,7 @@
 #include "drivers/virtio_serial.h"
 #include "mm/frame.h"
 
+#define PORTS_BOUND_NS 50000000u
 #define START_BOUND_NS 20000000000u
 
 struct cpu cpus[AV_CPU_MAX];
@@ -163,6 +164,19 @@ static void vms_build(void)
 	region_init();
 }
 
+/* A guest's first byte must find its port. A machine started by hand may lack some. */
+static void wait_for_ports(void)
+{
+	uint64_t bound = counter_now() + ns_to_ticks(PORTS_BOUND_NS);
+
+	while (!virtio_serial_settled()) {
+		if (counter_now() > bound) {
+			log_line("not every VM has its ports: what it prints there is lost");
+			return;
+		}
+	}
+}
+
 _Noreturn void hyp_main(void)
 {
 	const char *missing;
@@ -192,6 +206,7 @@ _Noreturn void hyp_main(void)
 	event_add(AV_EVENT_BOOT, VM_NONE, 0, 0, AV_VERSION);
 	for (unsigned i = 0; i < vm_count; i++)
 		vm_seal(vms[i]);
+	wait_for_ports();
 	log_line("running: %lu of %lu frames free", frame_free_count(), frame_total());
 	__atomic_store_n(&vms_ready, 1, __ATOMIC_RELEASE);
 	sev();

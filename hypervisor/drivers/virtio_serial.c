@@ -384,3 +384,15 @@ const char *virtio_serial_init(unsigned cpu)
 	virtio_serial_control_start();
 	return NULL;
 }
+
+bool virtio_serial_settled(void)
+{
+	bool all = true;
+
+	spin_lock(&virtio_serial.lock);
+	virtio_serial_control_poll();
+	for (unsigned i = 0; i < virtio_serial.claim_count; i++)
+		all &= virtio_serial.claims[i].port != 0;
+	spin_unlock(&virtio_serial.lock);
+	return all;
+}

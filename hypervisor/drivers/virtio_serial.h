@@ -12,6 +12,9 @@
 /* Find the device and start it. NULL, or what is missing. */
 const char *virtio_serial_init(unsigned cpu);
 
+/* Before the first guest runs: look at the device's messages. True: every claimed name has its port, no byte can miss it. */
+bool virtio_serial_settled(void);
+
 /* Called with no lock held: input has come, room is there again, or the host opened or closed its side. */
 typedef void (*virtio_serial_callback)(void *ctx, bool input, bool output);
 /* Name a port before the device tells of it: at most once per name. Returns the handle. LIMIT: 64 names. */
