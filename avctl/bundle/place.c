@@ -89,6 +89,8 @@ bool place_vm(const struct set_vm *vm, const struct image *image, uint64_t initr
 				  ", but RAM ends at 0x%" PRIx64,
 				  initrd + initrd_size, vm->ram_base + vm->ram_size);
 	place_dtb(vm, image, initrd + initrd_size, place);
+	if (!place->has_dtb && vm->dtb)
+		return image_fail(error, "there is no room for the device tree in front of the image");
 	if (!place->has_dtb)
 		return true;
 	if (!within(vm, place->dtb_address, PLACE_DTB_ROOM))

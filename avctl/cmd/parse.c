@@ -174,6 +174,9 @@ static int take_options(struct ctx *ctx, int count, char **args, bool before_ver
 			found = index >= 0 ? OWN_BASE + index
 					   : GLOBAL_BASE + find_letter(global_options, found);
 		}
+		if (found >= OWN_BASE && optarg && ctx->values[found - OWN_BASE])
+			return out_error(RC_USAGE, NULL, "--%s is given twice, and holds one value",
+					 own[found - OWN_BASE].name);
 		if (found >= OWN_BASE)
 			ctx->values[found - OWN_BASE] = optarg ? optarg : "";
 		else

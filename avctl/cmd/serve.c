@@ -193,6 +193,8 @@ static int limit_files(struct serve *serve)
 
 	if (text)
 		wrong = value_size(text, &size);
+	if (!wrong && !size)
+		wrong = "nothing could be written; --read-only says so";
 	if (wrong)
 		return out_error(RC_USAGE, "--max-file 64MiB", "--max-file %s: %s", text, wrong);
 	if (getrlimit(RLIMIT_FSIZE, &limit) < 0)

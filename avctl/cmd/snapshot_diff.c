@@ -180,6 +180,9 @@ static void say(const struct diff *diff)
 		print_ranges(diff);
 		print_state(diff);
 		print_lines(diff);
+		if (diff->lines_left_out)
+			out_note("%" PRIu64 " more lines differ and are not shown",
+				 diff->lines_left_out);
 		return;
 	}
 	document = json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:o, s:O, s:O}", "vm", diff->vm, "a",
@@ -189,6 +192,9 @@ static void say(const struct diff *diff)
 			     diff->devices);
 	if (diff->hex)
 		json_object_set(document, "lines", diff->lines);
+	if (diff->lines_left_out)
+		json_object_set_new(document, "lines_left_out",
+				    json_integer((json_int_t)diff->lines_left_out));
 	out_json(document);
 }
 

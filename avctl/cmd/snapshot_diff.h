@@ -24,6 +24,7 @@ struct diff {
 	uint64_t pages;    /* that differ */
 	uint64_t same;     /* other frames, the same contents */
 	json_t *lines;     /* with hex: {address, a, b} */
+	uint64_t lines_left_out; /* beyond what is kept */
 	json_t *registers; /* {vcpu, name, a, b} */
 	json_t *devices;   /* {name, vcpu?} */
 };

@@ -15,6 +15,7 @@
 #include "cmd/snapshot_diff.h"
 
 #define PAGE 4096u
+#define LINES_MAX 65536 /* 1 MiB that differs; the memory of this host is the VMs' */
 #define LINE 16u
 
 struct run {
@@ -109,6 +110,10 @@ static void add_lines(struct diff *diff, uint64_t address, const unsigned char *
 	for (size_t at = 0; at < PAGE; at += LINE) {
 		if (!memcmp(a + at, b + at, LINE))
 			continue;
+		if (json_array_size(diff->lines) == LINES_MAX) {
+			diff->lines_left_out++;
+			continue;
+		}
 		json_array_append_new(
 			diff->lines,
 			json_pack("{s:s, s:o, s:o}", "address",

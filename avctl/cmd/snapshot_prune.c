@@ -110,6 +110,8 @@ static int delete_decided(struct ctx *ctx, const char *vm, struct table *table, 
 
 		if (strcmp(table_get(table, row, SNAP_ACTION), "delete") != 0)
 			continue;
+		if (ctx_need_agent(ctx) != RC_OK) /* each its own time */
+			return RC_UNREACHABLE;
 		agent_begin(&request, "delete");
 		line_add_text(&request.line, "vm", vm);
 		line_add_text(&request.line, "id", table_get(table, row, SNAP_ID));
@@ -120,6 +122,8 @@ static int delete_decided(struct ctx *ctx, const char *vm, struct table *table, 
 		table_set_text_at(table, row, SNAP_ACTION, "failed");
 		last = ctx_agent_error(ctx, &reply, vm, "snapshot");
 		failed++;
+		if (reply.status != AGENT_ERROR)
+			return last; /* nobody answers */
 	}
 	return failed && failed < gone ? RC_PARTLY : last;
 }

@@ -72,7 +72,7 @@ static int add_tag(char *tags, const char *tag)
 	if (result != RC_OK)
 		return result;
 	drop_key(tags, tag, strcspn(tag, "="));
-	if (count_tags(tags) == NOTES_TAGS_MAX)
+	if (count_tags(tags) >= NOTES_TAGS_MAX || strlen(tags) + strlen(tag) + 2 > TAGS_SIZE)
 		return out_error(RC_USAGE, NULL, "at most %d tags", NOTES_TAGS_MAX);
 	if (*tags)
 		strcat(tags, " ");

@@ -42,7 +42,7 @@ bool check_duration(struct check *check, const struct node *mapping, const char 
 		    const char *text, uint64_t *out)
 {
 	return text && converted(check, mapping, key, text, value_duration(text, out), "duration",
-				 "durations are like 500us, 5ms or 1s");
+				 "durations are like 500us, 5ms, 1s or 7d");
 }
 
 bool check_bool(struct check *check, const struct node *mapping, const char *key, const char *text,

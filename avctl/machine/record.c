@@ -18,7 +18,7 @@
 #include <unistd.h>
 #include "machine/qemu.h"
 
-#define RECORD_SIZE_MAX (4 << 20)
+#define RECORD_SIZE_MAX (64 << 20)
 
 static json_t *hex(uint64_t value)
 {
@@ -140,6 +140,13 @@ int record_save(const struct record *record)
 	int fd, result = -1;
 	char *text = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
 
+	/* One that nobody could read back would leave a machine that nobody can end. */
+	if (text && strlen(text) >= RECORD_SIZE_MAX) {
+		free(text);
+		json_decref(json);
+		errno = EFBIG;
+		return -1;
+	}
 	snprintf(path, sizeof(path), "%s/machine.json", record->runtime_dir);
 	snprintf(temporary, sizeof(temporary), "%s/machine.json.new", record->runtime_dir);
 	unlink(temporary);

@@ -152,6 +152,12 @@ static bool step(struct stream *stream, uint64_t end, int *code)
 	bool enough;
 
 	take_sample(stream);
+	/* A run-time region's memory is somebody else's as soon as it is gone: nothing of it is shown. */
+	if (stream->view->serial && (gone || shm_view_gone(stream->view))) {
+		*code = out_error(RC_UNREACHABLE, "avctl shm list",
+				  "the region is gone: its last member left, or the set has ended");
+		return true;
+	}
 	enough = stream->frame > 0 && print_changes(stream) != 0;
 	if (fflush(stdout) != 0) {
 		*code = errno == EPIPE

@@ -65,13 +65,14 @@ int call_SNAPSHOT_TAKE(struct call *call)
 	if (!call_operation_begin(call->vcpu))
 		return CALL_NO_RETURN;
 	error = operation_take(call->target, &facts, self ? call->vcpu : NULL, &result);
-	call_operation_end();
-	if (!error && self)
+	if (!error && self) {
+		call_operation_end();
 		return CALL_NO_RETURN; /* written already: a restore shows the same registers */
+	}
 	call->results[0] = result.id;
 	call->results[1] = result.evicted;
 	call->results[2] = ticks_to_ns(result.held_ticks);
-	return error;
+	return call_end_with(call, error);
 }
 
 int call_SNAPSHOT_RESTORE(struct call *call)
@@ -89,13 +90,14 @@ int call_SNAPSHOT_RESTORE(struct call *call)
 	if (!call_operation_begin(call->vcpu))
 		return CALL_NO_RETURN;
 	error = operation_restore(call->target, call->in.args[1], flags, &result);
-	call_operation_end();
-	if (!error && call->target == call->caller)
+	if (!error && call->target == call->caller) {
+		call_operation_end();
 		return CALL_NO_RETURN;
+	}
 	call->results[0] = result.id;
 	call->results[1] = result.generation | (result.undo_skipped ? AV_RESTORE_UNDO_SKIPPED : 0);
 	call->results[2] = ticks_to_ns(result.held_ticks);
-	return error;
+	return call_end_with(call, error);
 }
 
 int call_SNAPSHOT_DELETE(struct call *call)

@@ -147,14 +147,6 @@ static bool is_control(const struct call *call)
 	return call->target->flags & AV_VM_FLAG_CONTROL;
 }
 
-/* A caller that ended itself is not on its CPU any more: once the lock is free, somebody else may give it another state. */
-static int end_with(struct call *call, int error)
-{
-	call_answer(call, error);
-	call_operation_end();
-	return CALL_NO_RETURN;
-}
-
 static int change(struct call *call, int (*operation)(struct vm *vm))
 {
 	int error;
@@ -165,7 +157,7 @@ static int change(struct call *call, int (*operation)(struct vm *vm))
 		return CALL_NO_RETURN;
 	error = operation(call->target);
 	call->results[0] = call->target->state;
-	return end_with(call, error);
+	return call_end_with(call, error);
 }
 
 int call_VM_PAUSE(struct call *call)
@@ -196,12 +188,13 @@ static int from_boot(struct call *call,
 	if (!call_operation_begin(call->vcpu))
 		return CALL_NO_RETURN;
 	error = operation(call->target, call->in.args[1], &result);
-	call_operation_end();
-	if (!error && call->target == call->caller)
+	if (!error && call->target == call->caller) {
+		call_operation_end();
 		return CALL_NO_RETURN;
+	}
 	call->results[0] = result.generation;
 	call->results[1] = call->target->state;
-	return error;
+	return call_end_with(call, error);
 }
 
 int call_VM_RESTART(struct call *call)
@@ -226,7 +219,7 @@ int call_VM_CRASH(struct call *call)
 	format(reason, sizeof(reason), "asked for by %s, code 0x%lx",
 	       call->target == call->caller ? "itself" : "control", call->in.args[1]);
 	error = operation_crash(call->target, reason);
-	return end_with(call, error);
+	return call_end_with(call, error);
 }
 
 int call_VM_YIELD(struct call *call)

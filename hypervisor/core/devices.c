@@ -247,7 +247,10 @@ bool devices_mmio(struct vcpu *vcpu, uint64_t address, unsigned size, bool write
 	} else if (address - PLAT_RTC < VPL031_SIZE) {
 		changed(vm);
 		vpl031_mmio(&vm->rtc, address - PLAT_RTC, size, write, value, clock_wall());
-		sched_yield(); /* a match may have been set: this CPU's deadline is chosen anew */
+		/* A match may have been set: vCPU 0's CPU, which looks at it, chooses its deadline anew. */
+		sched_yield();
+		if (vcpu->index)
+			sched_kick(&vm->vcpus[0], 0);
 	} else if (address - PLAT_VIRTIO < PLAT_VIRTIO_STRIDE * PLAT_VIRTIO_COUNT) {
 		uint64_t slot = (address - PLAT_VIRTIO) / PLAT_VIRTIO_STRIDE;
 		uint64_t offset = (address - PLAT_VIRTIO) % PLAT_VIRTIO_STRIDE;

@@ -104,9 +104,15 @@ static bool bank_erase(void *ctx, uint64_t block)
 	struct bank *bank = ctx;
 	uint64_t first = block >> PAGE_SHIFT, end = first + VFLASH_BLOCK_SIZE / PAGE_SIZE;
 
-	for (uint64_t page = first; page < end; page++)
-		if (!is_blank(bank, page) && !obtain(bank, page))
+	/* What the guest sees is the store at each step: a snapshot's page may be freed before all pages are there. */
+	for (uint64_t page = first; page < end; page++) {
+		uint8_t *to = is_blank(bank, page) ? NULL : obtain(bank, page);
+
+		if (!to && !is_blank(bank, page))
 			return false;
+		if (to && is_own(bank, page))
+			show(bank, page, to);
+	}
 	for (uint64_t page = first; page < end; page++) {
 		uint8_t *to = is_blank(bank, page) ? NULL : obtain(bank, page);
 

@@ -3,6 +3,7 @@
 #include "core/guest_copy.h"
 #include "arch/sysreg.h"
 #include "core/string.h"
+#include "platform/qemu-virt/platform.h"
 
 /* Aligned 2, 4 and 8 bytes go in one access: another vCPU may be looking (ring indices). */
 static void copy_part(void *to, const void *from, size_t size)
@@ -26,8 +27,12 @@ static bool copy(struct vm *vm, uint64_t address, void *host, size_t size, bool 
 	while (size) {
 		uint64_t offset = address & PAGE_MASK;
 		size_t part = size < PAGE_SIZE - offset ? size : PAGE_SIZE - offset;
-		uint8_t *page = vmem_host_access(&vm->mem, ipa(address), write);
+		uint8_t *page;
 
+		/* The store of flash lies below RAM: flash.c's own. */
+		if (address < PLAT_RAM)
+			return false;
+		page = vmem_host_access(&vm->mem, ipa(address), write);
 		if (!page)
 			return false;
 		page = (uint8_t *)((uintptr_t)page & ~PAGE_MASK);

@@ -52,6 +52,13 @@ void call_answer(struct call *call, int status)
 		call->vcpu->x[1 + i] = call->results[i];
 }
 
+int call_end_with(struct call *call, int status)
+{
+	call_answer(call, status);
+	call_operation_end();
+	return CALL_NO_RETURN;
+}
+
 static void vendor_call(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;

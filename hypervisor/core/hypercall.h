@@ -31,6 +31,11 @@ typedef int call_handler(struct call *call);
 
 /* Write status and results to the caller's registers. For handlers that return CALL_NO_RETURN; hypercall() does it else. */
 void call_answer(struct call *call, int status);
+/*
+ * Answer, and then give the operation lock back: once it is free, somebody else may give a caller that was ended meanwhile another
+ * state. Returns CALL_NO_RETURN.
+ */
+int call_end_with(struct call *call, int status);
 
 /* Try for op_lock; when it is not to be had, the instruction runs again after others had their turn. */
 bool call_operation_begin(struct vcpu *vcpu);

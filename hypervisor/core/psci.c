@@ -76,6 +76,7 @@ static void cpu_off(struct vcpu *vcpu)
 	__atomic_store_n(&vcpu->power, VCPU_OFF, __ATOMIC_SEQ_CST);
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
 		any |= vm->vcpus[i].power == VCPU_ON;
+	any = any || !vm_may_end(vm);
 	if (!any) {
 		log_vm(vm, "stopped: its last vCPU is off");
 		vm_set_state(vm, AV_STATE_STOPPED);
@@ -187,10 +188,14 @@ static void psci(struct vcpu *vcpu)
 		status = 2; /* no trusted OS */
 		break;
 	case PSCI_SYSTEM_OFF:
+		sched_yield();
+		if (!vm_may_end(vcpu->vm)) {
+			vcpu->pc -= 4; /* if it runs again, it does so then */
+			return;
+		}
 		log_vm(vcpu->vm, "SYSTEM_OFF");
 		vm_set_state(vcpu->vm, AV_STATE_STOPPED);
 		region_leave(vcpu->vm);
-		sched_yield();
 		return;
 	case PSCI_SYSTEM_RESET:
 		system_reset(vcpu);

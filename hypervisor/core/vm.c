@@ -71,6 +71,8 @@ void vm_set_state(struct vm *vm, uint32_t state)
 	event_add(AV_EVENT_STATE, vm->index, vm->state, state, NULL);
 	if (state != AV_STATE_RUNNING)
 		vm_clock_stop(vm);
+	else
+		__atomic_store_n(&vm->ending, false, __ATOMIC_RELEASE);
 	region_set_state(vm, state);
 	/* It ended itself: its other vCPUs leave their CPUs, too. */
 	for (unsigned i = 0; !vm->held && state != AV_STATE_RUNNING && i < vm->vcpu_count; i++)
@@ -78,18 +80,29 @@ void vm_set_state(struct vm *vm, uint32_t state)
 			sched_kick(&vm->vcpus[i], 0);
 }
 
+bool vm_may_end(struct vm *vm)
+{
+	return vm->state == AV_STATE_RUNNING &&
+	       !__atomic_exchange_n(&vm->ending, true, __ATOMIC_ACQ_REL);
+}
+
 void vm_starve(struct vm *vm, uint64_t address)
 {
+	sched_yield();
+	if (!vm_may_end(vm))
+		return;
 	vm_set_state(vm, AV_STATE_STARVED);
 	event_add(AV_EVENT_STARVED, vm->index, address, 0, NULL);
 	log_vm(vm, "starved: its budget of %lu frames is used up", vm->mem.budget.limit);
-	sched_yield();
 }
 
 void vm_crash(struct vcpu *vcpu, const char *reason, uint64_t far, uint32_t word)
 {
 	struct vm *vm = vcpu->vm;
 
+	sched_yield();
+	if (!vm_may_end(vm))
+		return;
 	memset(&vm->crash, 0, sizeof(vm->crash));
 	vm->crash.pc = vcpu->pc;
 	vm->crash.esr = vcpu->loaded ? sysreg_read(esr_el2) : 0;
@@ -100,7 +113,6 @@ void vm_crash(struct vcpu *vcpu, const char *reason, uint64_t far, uint32_t word
 	event_add(AV_EVENT_CRASH, vm->index, vm->crash.pc, vm->crash.esr, reason);
 	vm_set_state(vm, AV_STATE_CRASHED);
 	region_leave(vm);
-	sched_yield();
 }
 
 /* Until the CPUs that were asked have given up the vCPUs of vm. */

@@ -93,6 +93,7 @@ struct vm {
 	uint32_t vcpu_count;
 	struct vcpu *vcpus;
 	bool held; /* an operation has its vCPUs stopped */
+	bool ending;	   /* a vCPU of it has ended or starved it; until it runs again */
 	bool wide; /* its vCPUs live on more than one physical CPU: TLB invalidations are broadcast */
 	uint32_t requests; /* REQUEST_*, set by any CPU with an atomic or */
 	uint64_t slice;
@@ -170,6 +171,12 @@ void vm_clock_set(struct vm *vm, uint64_t counter);
 
 /* A new identity and generation: after each restore and restart. */
 void vm_new_identity(struct vm *vm);
+
+/*
+ * A vCPU is about to end or starve its VM, which runs; any CPU, no lock needed. False: another vCPU has done so already, and
+ * what this one did does not count.
+ */
+bool vm_may_end(struct vm *vm);
 
 /* The budget is used up and address (IPA, 0: EL2's own write) cannot be served: state, event and log. VM's lock held. */
 void vm_starve(struct vm *vm, uint64_t address);

@@ -239,3 +239,12 @@ load played
 	# What is inherited by a batch may be overruled.
 	echo "-s duo ps" | "$AVCTL" -f duo.yaml - >/dev/null
 }
+
+@test "an option that holds one value is refused when it is given twice" {
+	up
+	code 2 avctl snapshot prune vm1 --keep-last 1 --keep-tag good --keep-tag release
+	says "--keep-tag is given twice"
+	mkdir data
+	code 2 avctl serve --root data --max-file 0 vm1
+	says "nothing could be written"
+}
