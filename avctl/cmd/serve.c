@@ -374,15 +374,15 @@ int cmd_serve(struct ctx *ctx)
 	if (!serve)
 		return out_error(RC_FAILED, NULL, "not enough memory");
 	*serve = (struct serve){.ctx = ctx, .root = -1, .lock = -1};
-	code = open_root(serve);
+	code = limit_files(serve);
+	if (code == RC_OK)
+		code = open_root(serve);
 	if (code == RC_OK)
 		code = ctx_need_record(ctx);
 	if (code == RC_OK)
 		code = refuse_own_files(serve);
 	if (code == RC_OK)
 		code = find_clients(serve);
-	if (code == RC_OK)
-		code = limit_files(serve);
 	if (code == RC_OK)
 		code = take_region(serve);
 	if (code == RC_OK)
