@@ -198,7 +198,7 @@ int operation_crash(struct vm *vm, const char *reason)
 		vm_release(vm);
 		return AV_E_WRONG_STATE;
 	}
-	vm_crash(&vm->vcpus[0], reason, 0, 0);
+	vm_crash_held(vm, reason);
 	vm_release(vm);
 	return AV_OK;
 }

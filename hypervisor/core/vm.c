@@ -96,13 +96,11 @@ void vm_starve(struct vm *vm, uint64_t address)
 	log_vm(vm, "starved: its budget of %lu frames is used up", vm->mem.budget.limit);
 }
 
-void vm_crash(struct vcpu *vcpu, const char *reason, uint64_t far, uint32_t word)
+/* Nobody else ends the VM meanwhile. */
+static void crash(struct vcpu *vcpu, const char *reason, uint64_t far, uint32_t word)
 {
 	struct vm *vm = vcpu->vm;
 
-	sched_yield();
-	if (!vm_may_end(vm))
-		return;
 	memset(&vm->crash, 0, sizeof(vm->crash));
 	vm->crash.pc = vcpu->pc;
 	vm->crash.esr = vcpu->loaded ? sysreg_read(esr_el2) : 0;
@@ -113,6 +111,19 @@ void vm_crash(struct vcpu *vcpu, const char *reason, uint64_t far, uint32_t word
 	event_add(AV_EVENT_CRASH, vm->index, vm->crash.pc, vm->crash.esr, reason);
 	vm_set_state(vm, AV_STATE_CRASHED);
 	region_leave(vm);
+}
+
+void vm_crash(struct vcpu *vcpu, const char *reason, uint64_t far, uint32_t word)
+{
+	sched_yield();
+	if (vm_may_end(vcpu->vm))
+		crash(vcpu, reason, far, word);
+}
+
+void vm_crash_held(struct vm *vm, const char *reason)
+{
+	sched_yield();
+	crash(&vm->vcpus[0], reason, 0, 0);
 }
 
 /* Until the CPUs that were asked have given up the vCPUs of vm. */

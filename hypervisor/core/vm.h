@@ -189,6 +189,8 @@ void vm_set_state(struct vm *vm, uint32_t state);
  * The caller goes on to the scheduler, which will not run the VM again.
  */
 void vm_crash(struct vcpu *vcpu, const char *reason, uint64_t far, uint32_t word);
+/* The same from outside, in any state. vm_hold(): all its vCPUs are stopped. */
+void vm_crash_held(struct vm *vm, const char *reason);
 
 /*
  * Stop all vCPUs of vm and take their contexts off the CPUs, or put them back. The caller holds op_lock. Time stands still between.

@@ -40,11 +40,12 @@ all_done() {
 	said errors '^errors: done ' && hypervisor_log | grep -q 'control: print: errors: done '
 }
 
-# CALL ERROR, a line each, as the guests saw them.
+# CALL ERROR, a line each, as the guests saw them; of the one in the control VM's place from a run that came to its end.
 said_by_both() {
 	{
 		log errors | sed -n 's/^errors: //p'
-		hypervisor_log | sed -n 's/.*control: print: errors: //p'
+		hypervisor_log | sed -n 's/.*control: print: errors: //p' |
+			awk '/^start / { run = "" } { run = run $0 "\n" } /^done / { whole = run } END { printf "%s", whole }'
 	} | sort -u
 }
 
