@@ -120,7 +120,8 @@ assert d["fields"] == {"state": "idle", "temps": [1, -1, 0, 0], "u8@0": 67}, d' 
 	cat >>avctl.yaml <<-END
 	  - {name: both, size: 4KiB, address: 0x70200000, members: {vm1: rw, vm2: rw}}
 	END
-	(for ((i = 0; i < 3000; i++)); do poke 1024 "\\$((i % 7))"; done) &
+	# no value comes twice: two looks never see the same
+	(for ((i = 0; i < 3000; i++)); do poke 1024 "$(printf '\\%03o\\%03o' $((i % 256)) $((i / 256)))"; done) &
 	pid=$!
 	run "$AVCTL" shm list --interval 500ms
 	kill $pid
