@@ -22,10 +22,7 @@
 #define ISS_FNV (1UL << 10)
 #define ISS_ISV (1UL << 24)
 
-static uint64_t *register_of(struct vcpu *vcpu, unsigned number)
-{
-	return &vcpu->x[number];
-}
+#define unlikely(x) __builtin_expect(!!(x), 0)
 
 /* The word at the guest's PC, or 0 when it cannot be read. VM's lock held. */
 static uint32_t instruction_at_pc(struct vcpu *vcpu)
@@ -54,19 +51,22 @@ static void base_writeback(struct vcpu *vcpu, const struct access *access)
 		sysreg_write(sp_el0, sysreg_read(sp_el0) + delta);
 }
 
-static void emulate(struct vcpu *vcpu, uint64_t esr, uint64_t address, uint64_t far)
+static bool is_write(uint64_t esr)
+{
+	if (ESR_EC(esr) == EC_IABORT_LOWER)
+		return esr & ISS_S1PTW && FSC_CLASS(esr) == FSC_PERMISSION;
+	/* A walk that sets the access flag shows WnR of the access, not of the walk: a permission fault on one is a write. */
+	if (esr & ISS_S1PTW)
+		return FSC_CLASS(esr) == FSC_PERMISSION;
+	return esr & ISS_WNR && !(esr & ISS_CM);
+}
+
+/* An access to be emulated whose instruction has to be looked at, or to flash. */
+static void emulate_odd(struct vcpu *vcpu, uint64_t esr, uint64_t address, uint64_t far)
 {
 	struct access access;
-	uint64_t value = 0;
+	struct device_access device;
 
-	if (ESR_EC(esr) == EC_IABORT_LOWER || esr & (ISS_S1PTW | ISS_CM)) {
-		/* Fetching from a device, or walking a table in one: nothing sensible is there. Cache maintenance is nothing to do. */
-		if (ESR_EC(esr) == EC_DABORT_LOWER && esr & ISS_CM)
-			vcpu->pc += 4;
-		else
-			vcpu_inject_abort(vcpu, esr, far);
-		return;
-	}
 	if (esr & ISS_ISV) {
 		access = access_from_syndrome(esr);
 	} else {
@@ -81,65 +81,77 @@ static void emulate(struct vcpu *vcpu, uint64_t esr, uint64_t address, uint64_t 
 			return;
 		}
 	}
+	device.value = 0;
 	if (access.write)
-		value = access.reg == 31 ? 0 : *register_of(vcpu, access.reg);
-	if (access.size < 8)
-		value &= (1UL << (8 * access.size)) - 1;
+		device.value = access_stored(&access, access.reg == 31 ? 0 : vcpu->x[access.reg]);
 	if (flash_is_at(vcpu->vm, address)) {
-		if (!flash_access(vcpu, address, &access, &value))
+		if (!flash_access(vcpu, address, &access, &device.value))
 			return;
-	} else if (!devices_mmio(vcpu, address, access.size, access.write, &value)) {
-		vcpu_inject_abort(vcpu, esr, far);
-		return;
+	} else {
+		device = devices_mmio(vcpu, address, access.size, access.write, device.value);
+		if (!device.there) {
+			vcpu_inject_abort(vcpu, esr, far);
+			return;
+		}
 	}
 	if (!access.write && access.reg != 31)
-		*register_of(vcpu, access.reg) = access_extend(&access, value);
+		vcpu->x[access.reg] = access_extend(&access, device.value);
 	base_writeback(vcpu, &access);
 	vcpu->pc += 4;
 }
 
-/* The IPA of an abort. False: it cannot be found out now, the guest retries. */
-static bool abort_address(uint64_t esr, uint64_t far, uint64_t *address)
+/* Below the RAM, and not the plain case. */
+static __attribute__((noinline)) void odd_device(struct vcpu *vcpu, uint64_t esr, uint64_t address,
+						 uint64_t far)
 {
-	if (FSC_CLASS(esr) == FSC_PERMISSION && !(esr & ISS_S1PTW))
-		return guest_translate(far, false, address);
-	*address = (sysreg_read(hpfar_el2) & 0x00000ffffffffff0UL) << 8 | (far & PAGE_MASK);
-	return true;
+	if (flash_is_at(vcpu->vm, address) &&
+	    flash_fault(vcpu, address, is_write(esr), ESR_EC(esr) == EC_IABORT_LOWER)) {
+		vcpu->exits[AV_EXIT_FAULT_OTHER]++;
+		return;
+	}
+	vcpu->exits[AV_EXIT_MMIO]++;
+	/* Fetching from a device, or walking a table in one: nothing sensible is there. Cache maintenance is nothing to do. */
+	if (ESR_EC(esr) == EC_DABORT_LOWER && esr & ISS_CM && !(esr & ISS_S1PTW))
+		vcpu->pc += 4;
+	else if (ESR_EC(esr) == EC_IABORT_LOWER || esr & (ISS_S1PTW | ISS_CM))
+		vcpu_inject_abort(vcpu, esr, far);
+	else
+		emulate_odd(vcpu, esr, address, far);
 }
 
-static bool is_write(uint64_t esr)
+/* Below the RAM. What drivers do is a plain load or store of a device's register. */
+static void device_abort(struct vcpu *vcpu, uint64_t esr, uint64_t address, uint64_t far)
 {
-	if (ESR_EC(esr) == EC_IABORT_LOWER)
-		return esr & ISS_S1PTW && FSC_CLASS(esr) == FSC_PERMISSION;
-	/* A walk that sets the access flag shows WnR of the access, not of the walk: a permission fault on one is a write. */
-	if (esr & ISS_S1PTW)
-		return FSC_CLASS(esr) == FSC_PERMISSION;
-	return esr & ISS_WNR && !(esr & ISS_CM);
+	const struct access access = access_from_syndrome(esr);
+	struct device_access device;
+
+	/* A fetch has no syndrome (ISV = 0). */
+	if (unlikely((esr & (ISS_ISV | ISS_S1PTW | ISS_CM)) != ISS_ISV || vcpu->vm->flash)) {
+		odd_device(vcpu, esr, address, far);
+		return;
+	}
+	vcpu->exits[AV_EXIT_MMIO]++;
+	if (access.write) {
+		uint64_t value = access.reg == 31 ? 0 : vcpu->x[access.reg];
+
+		device = devices_mmio(vcpu, address, access.size, true,
+				      access_stored(&access, value));
+	} else {
+		device = devices_mmio(vcpu, address, access.size, false, 0);
+		if (device.there && access.reg != 31)
+			vcpu->x[access.reg] = access_extend(&access, device.value);
+	}
+	if (device.there)
+		vcpu->pc += 4;
+	else
+		vcpu_inject_abort(vcpu, esr, far);
 }
 
-void trap_abort(struct vcpu *vcpu, uint64_t esr)
+static void ram_abort(struct vcpu *vcpu, uint64_t esr, uint64_t address, uint64_t far)
 {
 	struct vm *vm = vcpu->vm;
-	uint64_t far = sysreg_read(far_el2), address;
 	enum vmem_fault fault;
 
-	if (FSC_CLASS(esr) != FSC_TRANSLATION && FSC_CLASS(esr) != FSC_PERMISSION) {
-		vcpu->exits[AV_EXIT_FAULT_OTHER]++;
-		vcpu_inject_abort(vcpu, esr, far);
-		return;
-	}
-	if (!abort_address(esr, far, &address))
-		return;
-	if (address < PLAT_RAM) {
-		if (flash_is_at(vm, address) &&
-		    flash_fault(vcpu, address, is_write(esr), ESR_EC(esr) == EC_IABORT_LOWER)) {
-			vcpu->exits[AV_EXIT_FAULT_OTHER]++;
-			return;
-		}
-		vcpu->exits[AV_EXIT_MMIO]++;
-		emulate(vcpu, esr, address, far);
-		return;
-	}
 	spin_lock(&vm->lock);
 	fault = vmem_fault(&vm->mem, ipa(address), is_write(esr), vm->wide);
 	/* Under the lock: who frees frames looks at the state after it. */
@@ -156,8 +168,6 @@ void trap_abort(struct vcpu *vcpu, uint64_t esr)
 		return;
 	case VMEM_LINKED:
 	case VMEM_SPURIOUS:
-		vcpu->exits[AV_EXIT_FAULT_OTHER]++;
-		return;
 	case VMEM_STARVED:
 		vcpu->exits[AV_EXIT_FAULT_OTHER]++;
 		return;
@@ -167,4 +177,33 @@ void trap_abort(struct vcpu *vcpu, uint64_t esr)
 		vcpu_inject_abort(vcpu, esr, far);
 		return;
 	}
+}
+
+static inline void ram_or_device(struct vcpu *vcpu, uint64_t esr, uint64_t address, uint64_t far)
+{
+	if (address < PLAT_RAM)
+		device_abort(vcpu, esr, address, far);
+	else
+		ram_abort(vcpu, esr, address, far);
+}
+
+void trap_abort(struct vcpu *vcpu, uint64_t esr)
+{
+	uint64_t far = sysreg_read(far_el2), address;
+
+	if (unlikely(FSC_CLASS(esr) != FSC_TRANSLATION)) {
+		if (FSC_CLASS(esr) != FSC_PERMISSION) {
+			vcpu->exits[AV_EXIT_FAULT_OTHER]++;
+			vcpu_inject_abort(vcpu, esr, far);
+			return;
+		}
+		/* HPFAR_EL2 is not to be had. When the address cannot be found out now, the guest tries again. */
+		if (!(esr & ISS_S1PTW)) {
+			if (guest_translate(far, false, &address))
+				ram_or_device(vcpu, esr, address, far);
+			return;
+		}
+	}
+	address = (sysreg_read(hpfar_el2) & 0x00000ffffffffff0UL) << 8 | (far & PAGE_MASK);
+	ram_or_device(vcpu, esr, address, far);
 }

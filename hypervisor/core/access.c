@@ -2,17 +2,6 @@
 /* access.c - decoding of one access to emulated space. Pure: host tests run it over every encoding. */
 #include "core/access.h"
 
-struct access access_from_syndrome(uint64_t iss)
-{
-	return (struct access){
-		.write = iss >> 6 & 1,
-		.sign_extend = iss >> 21 & 1,
-		.wide = iss >> 15 & 1,
-		.size = 1u << (iss >> 22 & 3),
-		.reg = iss >> 16 & 0x1f,
-	};
-}
-
 /*
  * size:2 111 V:1 00 opc:2 0 imm9 mode:2 Rn Rt with V = 0: mode 01 post-indexed, 11 pre-indexed.
  * opc 00 store, 01 load, 10 load signed to 64 bits, 11 load signed to 32 bits.
@@ -45,14 +34,4 @@ bool access_decode(uint32_t instruction, struct access *access)
 	};
 	/* Writeback to the register that is loaded is constrained unpredictable: refuse it. */
 	return access->base == 31 || access->base != access->reg;
-}
-
-uint64_t access_extend(const struct access *access, uint64_t value)
-{
-	unsigned unused = 64 - 8 * access->size;
-
-	value = value << unused >> unused;
-	if (access->sign_extend)
-		value = (uint64_t)((int64_t)(value << unused) >> unused);
-	return access->wide ? value : (uint32_t)value;
 }

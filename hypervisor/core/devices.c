@@ -208,8 +208,10 @@ void devices_serve(struct vcpu *vcpu)
 
 /* --- addresses */
 
-static bool gic_access(struct vcpu *vcpu, enum vgic_frame frame, uint64_t offset, unsigned size,
-		       bool write, uint64_t *value)
+static inline __attribute__((always_inline)) bool gic_access(struct vcpu *vcpu,
+							     enum vgic_frame frame, uint64_t offset,
+							     unsigned size, bool write,
+							     uint64_t *value)
 {
 	struct vm *vm = vcpu->vm;
 	bool there;
@@ -227,31 +229,34 @@ void devices_route(struct vcpu *vcpu, unsigned intid, uint64_t target)
 	gic_access(vcpu, VGIC_DIST, GICD_IROUTER + 8 * intid, 8, true, &target);
 }
 
-bool devices_mmio(struct vcpu *vcpu, uint64_t address, unsigned size, bool write, uint64_t *value)
+static void uart_access(struct vm *vm, uint64_t offset, unsigned size, bool write, uint64_t *value)
+{
+	if (write || !offset)
+		changed(vm);
+	vpl011_mmio(&vm->uart, offset, size, write, value);
+	/* The guest read a byte, or LCR_H made the FIFO deeper: there is room. */
+	if (write ? offset == 0x2c : !offset)
+		uart_feed(vm);
+}
+
+/* The rest of devices_mmio(). */
+static __attribute__((noinline)) bool other_access(struct vcpu *vcpu, uint64_t address,
+						   unsigned size, bool write, uint64_t *value)
 {
 	struct vm *vm = vcpu->vm;
-	bool there = true;
 
-	spin_lock(&vm->lock);
-	if (address - PLAT_GICD < PLAT_GICD_SIZE) {
-		there = gic_access(vcpu, VGIC_DIST, address - PLAT_GICD, size, write, value);
-	} else if (address - PLAT_GICR < (uint64_t)PLAT_GICR_STRIDE * AV_VCPU_MAX) {
-		there = gic_access(vcpu, VGIC_REDIST, address - PLAT_GICR, size, write, value);
-	} else if (address - PLAT_UART < PLAT_UART_SIZE) {
-		if (write || address == PLAT_UART)
-			changed(vm);
-		vpl011_mmio(&vm->uart, address - PLAT_UART, size, write, value);
-		/* The guest read a byte, or LCR_H made the FIFO deeper: there is room. */
-		if (write ? address == PLAT_UART + 0x2c : address == PLAT_UART)
-			uart_feed(vm);
-	} else if (address - PLAT_RTC < VPL031_SIZE) {
+	if (address - PLAT_GICR < (uint64_t)PLAT_GICR_STRIDE * AV_VCPU_MAX)
+		return gic_access(vcpu, VGIC_REDIST, address - PLAT_GICR, size, write, value);
+	if (address - PLAT_RTC < VPL031_SIZE) {
 		changed(vm);
 		vpl031_mmio(&vm->rtc, address - PLAT_RTC, size, write, value, clock_wall());
 		/* A match may have been set: vCPU 0's CPU, which looks at it, chooses its deadline anew. */
 		sched_yield();
 		if (vcpu->index)
 			sched_kick(&vm->vcpus[0], 0);
-	} else if (address - PLAT_VIRTIO < PLAT_VIRTIO_STRIDE * PLAT_VIRTIO_COUNT) {
+		return true;
+	}
+	if (address - PLAT_VIRTIO < PLAT_VIRTIO_STRIDE * PLAT_VIRTIO_COUNT) {
 		uint64_t slot = (address - PLAT_VIRTIO) / PLAT_VIRTIO_STRIDE;
 		uint64_t offset = (address - PLAT_VIRTIO) % PLAT_VIRTIO_STRIDE;
 
@@ -263,12 +268,27 @@ bool devices_mmio(struct vcpu *vcpu, uint64_t address, unsigned size, bool write
 		if (vconsole_has_work(&vm->console))
 			__atomic_or_fetch(&vm->requests, REQUEST_DEVICE, __ATOMIC_RELEASE);
 		starve_if_short(vcpu);
-	} else {
-		there = false;
+		return true;
 	}
+	return false;
+}
+
+struct device_access devices_mmio(struct vcpu *vcpu, uint64_t address, unsigned size, bool write,
+				  uint64_t value)
+{
+	struct vm *vm = vcpu->vm;
+	bool there = true;
+
+	spin_lock(&vm->lock);
+	if (address - PLAT_UART < PLAT_UART_SIZE)
+		uart_access(vm, address - PLAT_UART, size, write, &value);
+	else if (address - PLAT_GICD < PLAT_GICD_SIZE)
+		there = gic_access(vcpu, VGIC_DIST, address - PLAT_GICD, size, write, &value);
+	else
+		there = other_access(vcpu, address, size, write, &value);
 	vcpu_forward_kicks(vcpu); /* the line that moved may be another vCPU's */
 	spin_unlock(&vm->lock);
-	return there;
+	return (struct device_access){.there = there, .value = value};
 }
 
 /* --- background */

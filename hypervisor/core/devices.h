@@ -14,8 +14,13 @@ void devices_init(struct vm *vm);
 /* REQUEST_* of a vCPU that is loaded here. */
 void devices_serve(struct vcpu *vcpu);
 
-/* An access to emulated device space. False: nothing is there. */
-bool devices_mmio(struct vcpu *vcpu, uint64_t address, unsigned size, bool write, uint64_t *value);
+/* An access to emulated device space: size bytes, value is what is written. In registers there and back. */
+struct device_access {
+	bool there;     /* false: nothing is, an abort */
+	uint64_t value; /* what was read */
+};
+struct device_access devices_mmio(struct vcpu *vcpu, uint64_t address, unsigned size, bool write,
+				  uint64_t value);
 
 /* Let console bytes go to the host now. */
 void devices_flush_output(struct vm *vm);

@@ -42,6 +42,38 @@ static void maintenance(struct vcpu *vcpu)
 		sched_kick(vcpu, 0);
 }
 
+/* All but the virtual timer's. */
+static __attribute__((noinline)) void take(struct cpu *cpu, uint32_t intid)
+{
+	if (intid == PLAT_PPI_HYP_TIMER) {
+		cpu->deadline = ~0UL;
+		sysreg_write(cnthp_ctl_el2, 0);
+		cpu->resched = true;
+	} else if (intid == SGI_KICK) {
+		cpu->resched = true;
+	} else if (intid == SGI_STOP) {
+		bug_stop();
+	} else if (intid == PLAT_PPI_MAINTENANCE) {
+		maintenance(cpu->loaded);
+	} else if (intid >= 32) {
+		virtio_serial_interrupt(intid);
+	}
+	write_reg(ICC_DIR_EL1, intid);
+}
+
+void irq_take(struct vcpu *vcpu)
+{
+	uint32_t intid = (uint32_t)read_reg(ICC_IAR1_EL1) & 0xffffff;
+
+	if (intid == PLAT_PPI_VIRT_TIMER) {
+		write_reg(ICC_EOIR1_EL1, intid);
+		vcpu_vtimer_fired(vcpu); /* it runs: no need to wake it */
+	} else if (intid < INTID_SPECIAL) {
+		write_reg(ICC_EOIR1_EL1, intid);
+		take(vcpu->cpu, intid);
+	}
+}
+
 void irq_take_all(struct cpu *cpu)
 {
 	for (;;) {
@@ -50,23 +82,9 @@ void irq_take_all(struct cpu *cpu)
 		if (intid >= INTID_SPECIAL)
 			return;
 		write_reg(ICC_EOIR1_EL1, intid);
-		if (intid == PLAT_PPI_VIRT_TIMER) {
+		if (intid == PLAT_PPI_VIRT_TIMER)
 			virtual_timer(cpu);
-			continue;
-		}
-		if (intid == PLAT_PPI_HYP_TIMER) {
-			cpu->deadline = ~0UL;
-			sysreg_write(cnthp_ctl_el2, 0);
-			cpu->resched = true;
-		} else if (intid == SGI_KICK) {
-			cpu->resched = true;
-		} else if (intid == SGI_STOP) {
-			bug_stop();
-		} else if (intid == PLAT_PPI_MAINTENANCE) {
-			maintenance(cpu->loaded);
-		} else if (intid >= 32) {
-			virtio_serial_interrupt(intid);
-		}
-		write_reg(ICC_DIR_EL1, intid);
+		else
+			take(cpu, intid);
 	}
 }

@@ -3,5 +3,8 @@
 #pragma once
 #include "core/cpu.h"
 
-/* Take all that are pending, none left: from a trap, or from idling with interrupts masked. */
+/* A trap's: take one, if there is one. vcpu runs here. */
+void irq_take(struct vcpu *vcpu);
+
+/* Take all that are pending, none left: from idling, with interrupts masked. */
 void irq_take_all(struct cpu *cpu);

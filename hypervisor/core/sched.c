@@ -335,7 +335,7 @@ static struct vcpu *choose(struct cpu *cpu)
 	}
 }
 
-static __attribute__((noinline)) struct vcpu *exit_with_work(struct cpu *cpu, struct vcpu *vcpu)
+static __attribute__((noinline)) struct vcpu *exit_with_work(struct vcpu *vcpu, struct cpu *cpu)
 {
 	for (;;) {
 		if (__builtin_expect(__atomic_load_n(&cpu->resched, __ATOMIC_ACQUIRE), 0))
@@ -353,17 +353,17 @@ static __attribute__((noinline)) struct vcpu *exit_with_work(struct cpu *cpu, st
 	}
 }
 
-/* Part of every exit: most have nothing to do, and pay for nothing else. */
+/* Part of every exit (vectors.S): most have nothing to do, and pay for nothing else. */
 struct vcpu *sched_exit(struct vcpu *vcpu)
 {
 	struct cpu *cpu = cpu_this();
 
-	if (__builtin_expect(!__atomic_load_n(&cpu->resched, __ATOMIC_ACQUIRE) &&
-				     !vcpu->vm->requests &&
+	/* Whoever sets resched from elsewhere sends an interrupt after it: seen late, it is seen then. */
+	if (__builtin_expect(!cpu->resched && !vcpu->vm->requests &&
 				     !vgic_is_dirty(&vcpu->vm->gic, vcpu->index),
 			     1))
 		return vcpu;
-	return exit_with_work(cpu, vcpu);
+	return exit_with_work(vcpu, cpu);
 }
 
 _Noreturn void sched_start(void)

@@ -61,38 +61,45 @@ static void trap_smc(struct vcpu *vcpu, uint64_t esr)
 		psci_smc(vcpu);
 }
 
+/* By exception class; no class is without a handler. */
 static trap_handler *const handlers[64] = {
-	[EC_WFX] = trap_wfx,       [EC_HVC64] = trap_hvc,          [EC_SMC64] = trap_smc,
-	[EC_SYSREG] = trap_sysreg, [EC_IABORT_LOWER] = trap_abort, [EC_DABORT_LOWER] = trap_abort,
+	[EC_UNKNOWN] = trap_unknown,
+	[EC_WFX] = trap_wfx,
+	[EC_WFX + 1 ... EC_HVC64 - 1] = trap_unknown,
+	[EC_HVC64] = trap_hvc,
+	[EC_SMC64] = trap_smc,
+	[EC_SYSREG] = trap_sysreg,
+	[EC_SYSREG + 1 ... EC_IABORT_LOWER - 1] = trap_unknown,
+	[EC_IABORT_LOWER] = trap_abort,
+	[EC_IABORT_LOWER + 1 ... EC_DABORT_LOWER - 1] = trap_unknown,
+	[EC_DABORT_LOWER] = trap_abort,
+	[EC_DABORT_LOWER + 1 ... 63] = trap_unknown,
 };
 
-struct vcpu *trap_sync(struct vcpu *vcpu)
+void trap_sync(struct vcpu *vcpu)
 {
 	uint64_t esr = sysreg_read(esr_el2);
-	trap_handler *handler = handlers[ESR_EC(esr)];
 
-	(handler ? handler : trap_unknown)(vcpu, esr);
-	return sched_exit(vcpu);
+	handlers[ESR_EC(esr)](vcpu, esr);
 }
 
-struct vcpu *trap_irq(struct vcpu *vcpu)
+/* One interrupt: when there are more, the next trap is at the guest's next instruction. */
+void trap_irq(struct vcpu *vcpu)
 {
 	vcpu->exits[AV_EXIT_IRQ]++;
-	irq_take_all(cpu_this());
-	return sched_exit(vcpu);
+	irq_take(vcpu);
 }
 
 /* AArch32 at EL0 of a guest traps like AArch64: the registers are the same ones. */
-struct vcpu *trap_aarch32(struct vcpu *vcpu)
+void trap_aarch32(struct vcpu *vcpu)
 {
-	return trap_sync(vcpu);
+	trap_sync(vcpu);
 }
 
-struct vcpu *trap_serror(struct vcpu *vcpu)
+void trap_serror(struct vcpu *vcpu)
 {
 	vcpu->exits[AV_EXIT_OTHER]++;
 	vm_crash(vcpu, "SError", 0, 0);
-	return sched_exit(vcpu);
 }
 
 _Noreturn void own_exception(uint64_t kind, uint64_t frame, uint64_t link)

@@ -3,11 +3,11 @@
 #pragma once
 #include "core/vm.h"
 
-/* Entered from vectors.S; return the vCPU to enter. */
-struct vcpu *trap_sync(struct vcpu *vcpu);
-struct vcpu *trap_irq(struct vcpu *vcpu);
-struct vcpu *trap_aarch32(struct vcpu *vcpu);
-struct vcpu *trap_serror(struct vcpu *vcpu);
+/* Entered from vectors.S, which calls sched_exit() after each. */
+void trap_sync(struct vcpu *vcpu);
+void trap_irq(struct vcpu *vcpu);
+void trap_aarch32(struct vcpu *vcpu);
+void trap_serror(struct vcpu *vcpu);
 _Noreturn void own_exception(uint64_t kind, uint64_t frame, uint64_t link);
 
 /* Stage-2 aborts: lazily backed RAM, copies on write, emulated devices, or an abort of the guest's own. */

@@ -236,7 +236,7 @@ void vcpu_fold_interrupts(struct vcpu *vcpu)
 		fold(vcpu, hcr);
 }
 
-void vcpu_forward_kicks(struct vcpu *vcpu)
+void vcpu_forward_some_kicks(struct vcpu *vcpu)
 {
 	unsigned kick = vgic_take_kick(&vcpu->vm->gic) & ~(1u << vcpu->index);
 

@@ -29,7 +29,12 @@ void vcpu_flush_interrupts(struct vcpu *vcpu);
 /* The model up to date with the list registers. VM's lock held, vcpu loaded here. */
 void vcpu_fold_interrupts(struct vcpu *vcpu);
 /* After vGIC calls: other vCPUs whose interrupts changed are kicked. VM's lock held. */
-void vcpu_forward_kicks(struct vcpu *vcpu);
+void vcpu_forward_some_kicks(struct vcpu *vcpu);
+static inline void vcpu_forward_kicks(struct vcpu *vcpu)
+{
+	if (vcpu->vm->gic.kick)
+		vcpu_forward_some_kicks(vcpu);
+}
 
 /* True when WFI would end now. vcpu loaded here; takes the VM's lock. */
 bool vcpu_wakes(struct vcpu *vcpu);

@@ -228,8 +228,10 @@ void vgic_fold(struct vgic *v, unsigned cpu, const uint64_t lr[], unsigned lr_co
 	v->dirty = (uint8_t)(v->dirty | 1u << cpu);
 }
 
-bool vgic_inject_fast(struct vgic *v, unsigned cpu, unsigned intid, uint64_t empty,
-		      unsigned lr_count, unsigned *slot, uint64_t *value)
+/* The rest of vgic_inject_fast(). */
+static __attribute__((noinline)) bool inject(struct vgic *v, unsigned cpu, unsigned intid,
+					     uint64_t empty, unsigned lr_count, unsigned *slot,
+					     uint64_t *value)
 {
 	struct vgic_cpu *c = &v->cpu[cpu];
 	struct vgic_bank *b = vgic_bank(v, cpu, intid / 32);
@@ -269,4 +271,45 @@ bool vgic_inject_fast(struct vgic *v, unsigned cpu, unsigned intid, uint64_t emp
 	v->dirty = (uint8_t)(v->dirty & ~(1u << cpu));
 	v->kick = kick;
 	return true;
+}
+
+/*
+ * A HW interrupt that comes again and whose LR the guest has emptied meanwhile: the same LR once more. Nothing else is
+ * to be done while the vCPU is not dirty: then there are no notes, and enables, groups and priorities stand as they stood.
+ */
+static inline bool inject_again(struct vgic *v, unsigned cpu, unsigned intid, uint64_t empty,
+				unsigned *slot, uint64_t *value)
+{
+	struct vgic_cpu *c = &v->cpu[cpu];
+	struct vgic_bank *b = &c->state.bank;
+	uint32_t bit = vgic_bit(intid), used = c->lr_used;
+	uint64_t group = b->group & bit ? VGIC_LR_GROUP1 : 0;
+	unsigned at;
+
+	if (!(c->resident & v->hw & b->enabled & ~b->edge & bit) || vgic_is_dirty(v, cpu) ||
+	    !(v->dist.ctlr & (group ? 2 : 1)))
+		return false;
+	do {
+		if (!used)
+			return false;
+		at = vgic_next_bit(&used);
+	} while (c->lr_intid[at] != intid);
+	if (!(empty >> at & 1))
+		return false;
+	b->line |= bit;
+	b->active &= ~bit;
+	b->latch &= ~bit;
+	c->lr_pending = (uint16_t)(c->lr_pending | 1u << at);
+	*slot = at;
+	*value = intid | (uint64_t)intid << VGIC_LR_PINTID_SHIFT | VGIC_LR_HW | VGIC_LR_PENDING |
+		 (uint64_t)c->state.priority[intid] << VGIC_LR_PRIORITY_SHIFT | group;
+	return true;
+}
+
+bool vgic_inject_fast(struct vgic *v, unsigned cpu, unsigned intid, uint64_t empty,
+		      unsigned lr_count, unsigned *slot, uint64_t *value)
+{
+	if (intid < 32 && inject_again(v, cpu, intid, empty, slot, value))
+		return true;
+	return inject(v, cpu, intid, empty, lr_count, slot, value);
 }

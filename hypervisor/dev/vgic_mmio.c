@@ -14,6 +14,7 @@
 #define GICR_WAKER_CHILDREN_ASLEEP (1u << 2)
 #define SGI_BASE 0x10000u
 #define ID_BASE 0xffd0u
+#define DIST_ARRAYS 0x80u
 
 /* One decoded access. value is what is written, or receives what is read (zero unless set). */
 struct access {
@@ -192,27 +193,13 @@ static void id_access(struct access *a, uint8_t part)
 		a->value = index == 4 ? part : ids[index];
 }
 
-static void dist_ctlr_access(struct access *a)
-{
-	struct vgic_dist_state *d = &a->v->dist;
-
-	if (a->size != 4)
-		return;
-	if (!a->write) {
-		a->value = d->ctlr | GICD_CTLR_ARE | GICD_CTLR_DS;
-	} else if (d->ctlr != (a->value & VGIC_CTLR_GROUPS)) {
-		d->ctlr = (uint32_t)(a->value & VGIC_CTLR_GROUPS);
-		vgic_touch_all(a->v);
-	}
-}
-
 static void dist_access(struct access *a)
 {
 	uint32_t offset = a->offset;
 
-	if (offset >= 0x80 && offset < 0x400)
+	if (offset < 0x400)
 		bits_access(a, VGIC_BANKS, true);
-	else if (offset >= 0x400 && offset < 0x800)
+	else if (offset < 0x800)
 		priority_access(a, 32, VGIC_INTID_COUNT);
 	else if (offset >= 0xc00 && offset < 0xd00)
 		config_access(a, VGIC_BANKS, true);
@@ -220,14 +207,34 @@ static void dist_access(struct access *a)
 		route_access(a);
 	else if (offset >= ID_BASE)
 		id_access(a, 0x92);
-	else if (offset == 0)
-		dist_ctlr_access(a);
-	else if (a->write || a->size != 4)
-		return;
-	else if (offset == 4)
-		a->value = GICD_TYPER_VALUE;
-	else if (offset == 8)
-		a->value = GIC_IIDR_VALUE;
+}
+
+/* The distributor below its arrays: GICD_CTLR, TYPER, IIDR; words only. */
+static uint64_t dist_control_read(const struct vgic *v, uint64_t offset, unsigned size)
+{
+	if (size != 4)
+		return 0;
+	switch (offset) {
+	case 0:
+		return v->dist.ctlr | GICD_CTLR_ARE | GICD_CTLR_DS;
+	case 4:
+		return GICD_TYPER_VALUE;
+	case 8:
+		return GIC_IIDR_VALUE;
+	default:
+		return 0;
+	}
+}
+
+static void dist_control_write(struct vgic *v, uint64_t offset, unsigned size, uint64_t value)
+{
+	uint32_t groups = (uint32_t)value & VGIC_CTLR_GROUPS;
+
+	if (offset == 0 && size == 4 && v->dist.ctlr != groups) {
+		v->dist.ctlr = groups;
+		vgic_touch_all(v);
+	}
+	vgic_changed(v);
 }
 
 /* RD_base. */
@@ -279,8 +286,10 @@ bool vgic_mmio_wants_fold(enum vgic_frame frame, uint64_t offset, bool write)
 	return !write && offset >= 0x200 && offset < 0x400;
 }
 
-bool vgic_mmio(struct vgic *v, unsigned cpu, enum vgic_frame frame, uint64_t offset, unsigned size,
-	       bool write, uint64_t *value)
+/* All registers but the distributor's first ones. */
+static __attribute__((noinline)) bool arrays(struct vgic *v, unsigned cpu, enum vgic_frame frame,
+					     uint64_t offset, unsigned size, bool write,
+					     uint64_t *value)
 {
 	struct access a = {.v = v, .cpu = cpu, .size = size, .write = write};
 	bool aligned = (size == 1 || size == 2 || size == 4 || size == 8) && !(offset & (size - 1));
@@ -304,5 +313,17 @@ bool vgic_mmio(struct vgic *v, unsigned cpu, enum vgic_frame frame, uint64_t off
 	}
 	if (!write)
 		*value = a.value;
+	return true;
+}
+
+bool vgic_mmio(struct vgic *v, unsigned cpu, enum vgic_frame frame, uint64_t offset, unsigned size,
+	       bool write, uint64_t *value)
+{
+	if (frame != VGIC_DIST || offset >= DIST_ARRAYS)
+		return arrays(v, cpu, frame, offset, size, write, value);
+	if (write)
+		dist_control_write(v, offset, size, *value);
+	else
+		*value = dist_control_read(v, offset, size);
 	return true;
 }

@@ -195,6 +195,8 @@ void vpl011_mmio(struct vpl011 *u, uint64_t offset, unsigned size, bool write, u
 		*value = there ? reg_read(u, (unsigned)offset) : 0;
 		if (size == 1)
 			*value &= 0xff;
+		if (offset != DR)
+			return; /* that changes nothing */
 	} else if (there) {
 		reg_write(u, (unsigned)offset,
 			  (uint16_t)(size == 1 ? *value & 0xff : *value & 0xffff));

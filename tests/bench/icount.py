@@ -10,10 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from machine import Failed, Place, Qemu, entry, wait_for
 
-SHARED = ("hvc_null", "psci_version", "gicd_read", "uart_read", "idreg_read", "timer_irq_spin", "timer_irq_wfi")
 SIZES = (0, 16, 256, 1024, 4096)
 BY_SIZE = [f"{kind}.d{size}" for kind in ("take", "restore.base", "restore.other") for size in SIZES]
-BY_RAM = ["first_touch", "first_write", *BY_SIZE]
+BY_RAM = ["first_write", *BY_SIZE]
 ONCE = ("first_write.new_region", "restore.base.d44", "cycle.d16", "cycle.d44", "cycle.d256", "cycle.d1024",
         "restore.other.cycle.d16", "depth1000.take.d16", "depth1000.restore.d16", "depth1000.restore.other.d16")
 CYCLES = [name for name in ONCE if "cycle" in name]
@@ -116,7 +115,7 @@ def measure(build, runs, rams, say):
         say(f"icount: {runs} runs with {ram} MiB")
         with ThreadPoolExecutor(2) as pool:
             results = list(pool.map(lambda _, ram=ram: run_once(build, ram), range(runs)))
-        for name in (*SHARED, *BY_RAM, *ONCE, *COUNTS):
+        for name in (*BY_RAM, *ONCE, *COUNTS):
             values = [result[name] for result in results if name in result]
             note = "" if values else f"does not fit {ram} MiB"
             if len(set(values)) > 1:

@@ -15,7 +15,7 @@ class Failed(Exception):
     """A measurement could not be made."""
 
 
-def wait_for(what, seconds, ready, alive=lambda: True):
+def wait_for(what, seconds, ready, alive=lambda: True, pause=0.02):
     """Looks again until ready() is true; its value."""
     deadline = time.monotonic() + seconds
     while True:
@@ -26,7 +26,7 @@ def wait_for(what, seconds, ready, alive=lambda: True):
             raise Failed(f"{what}: QEMU ended")
         if time.monotonic() > deadline:
             raise Failed(f"{what}: not within {seconds} s")
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 class Place:

@@ -7,8 +7,7 @@
 #include "baremetal/guest.h"
 
 #define LOOPS 64
-#define PAGES (GUEST_RAM_BASE + 0x800000ul)   /* dirtied by the loops */
-#define TOUCHED (GUEST_RAM_BASE + 0xc00000ul) /* touched for the first time */
+#define PAGES (GUEST_RAM_BASE + 0x800000ul) /* dirtied by the loops */
 
 struct shared {
 	uint64_t start, sum, count, last, touch;
@@ -19,7 +18,6 @@ struct shared {
 static volatile struct shared *shared;
 
 static uint64_t empty; /* ticks of LOOPS empty measurements */
-volatile uint64_t irq_at;
 
 static void report(const char *name, uint64_t ticks, uint64_t loops)
 {
@@ -267,102 +265,6 @@ static void bench_depth(void)
 		forget(last - i);
 }
 
-static void bench_first_touch(void)
-{
-	uint64_t start, ticks;
-
-	*(volatile uint64_t *)TOUCHED = 1;
-	start = counter_read();
-	for (uint64_t i = 1; i <= LOOPS; i++)
-		*(volatile uint64_t *)(TOUCHED + i * GUEST_PAGE_SIZE) = i;
-	ticks = counter_read() - start;
-	report("first_touch", ticks, LOOPS);
-}
-
-static void bench_exits(void)
-{
-	uint64_t start, ticks;
-
-	start = counter_read();
-	for (unsigned int i = 0; i < LOOPS; i++)
-		__asm__ volatile("mov w0, #0xc6000000\n\tmov x1, xzr\n\tmov x2, xzr\n\tmov x3, "
-				 "xzr\n\tmov x4, xzr\n\t"
-				 "mov x5, xzr\n\tmov x6, xzr\n\thvc #0" ::
-					 : "x0", "x1", "x2", "x3", "x4", "x5", "x6", "memory");
-	ticks = counter_read() - start;
-	report("hvc_null", ticks, LOOPS);
-	start = counter_read();
-	for (unsigned int i = 0; i < LOOPS; i++)
-		__asm__ volatile("mov w0, #0x84000000\n\thvc #0" ::
-					 : "x0", "x1", "x2", "x3", "memory");
-	ticks = counter_read() - start;
-	report("psci_version", ticks, LOOPS);
-	start = counter_read();
-	for (unsigned int i = 0; i < LOOPS; i++)
-		mmio_read32(0x08000004);
-	ticks = counter_read() - start;
-	report("gicd_read", ticks, LOOPS);
-	start = counter_read();
-	for (unsigned int i = 0; i < LOOPS; i++)
-		mmio_read32(GUEST_UART + 0x18);
-	ticks = counter_read() - start;
-	report("uart_read", ticks, LOOPS);
-	start = counter_read();
-	for (unsigned int i = 0; i < LOOPS; i++)
-		__asm__ volatile("mrs x0, id_aa64pfr0_el1" ::: "x0");
-	ticks = counter_read() - start;
-	report("idreg_read", ticks, LOOPS);
-}
-
-/* The first instruction of the handler reads the counter: nothing of the guest library is in the figure. */
-__asm__(".section .text.bench_vectors, \"ax\"\n"
-	".balign 2048\n"
-	"bench_vectors:\n"
-	".space 0x280\n" /* IRQ, current EL with SPx */
-	"	stp	x0, x1, [sp, #-16]!\n"
-	"	mrs	x0, cntvct_el0\n"
-	"	adrp	x1, irq_at\n"
-	"	str	x0, [x1, :lo12:irq_at]\n"
-	"	msr	cntv_ctl_el0, xzr\n"
-	"	mrs	x0, s3_0_c12_c12_0\n"
-	"	isb\n"
-	"	msr	s3_0_c12_c12_1, x0\n"
-	"	ldp	x0, x1, [sp], #16\n"
-	"	eret\n"
-	".space 0x500\n"
-	".text\n");
-extern char bench_vectors[];
-
-static void ignore(unsigned int intid, void *context)
-{
-	(void)intid;
-	(void)context;
-}
-
-static void bench_timer(const char *name, bool wait)
-{
-	uint64_t sum = 0, saved;
-
-	interrupts_init();
-	interrupt_enable(GUEST_TIMER_INTID, false, ignore, NULL);
-	__asm__ volatile("mrs %0, vbar_el1" : "=r"(saved));
-	__asm__ volatile("msr vbar_el1, %0\n\tisb" ::"r"(bench_vectors));
-	interrupts_unmask();
-	for (unsigned int i = 0; i < LOOPS; i++) {
-		uint64_t at = counter_read() + 2000;
-
-		irq_at = 0;
-		timer_set(at);
-		while (!irq_at)
-			if (wait)
-				__asm__ volatile("wfi");
-		sum += irq_at - at;
-	}
-	interrupts_mask();
-	__asm__ volatile("msr vbar_el1, %0\n\tisb" ::"r"(saved));
-	report(name, sum, LOOPS);
-}
-
 void guest_main(uint64_t dtb)
 {
 	static const uint64_t pages[] = {0, 16, 256, 1024, 4096};
@@ -392,10 +294,6 @@ void guest_main(uint64_t dtb)
 		sum += counter_read() - start;
 	}
 	print("bench empty %lu %u\n", sum, LOOPS);
-	bench_exits();
-	bench_timer("timer_irq_spin", false);
-	bench_timer("timer_irq_wfi", true);
-	bench_first_touch();
 	bench_first_write();
 	for (unsigned int i = 0; i < sizes; i++)
 		bench_take(takes[i], pages[i]);

@@ -27,16 +27,20 @@
 	mrs	x2, spsr_el2
 	str	x2, [sp, #VCPU_PSTATE]
 	mov	x0, sp
+	mov	x19, sp
 	mrs	x3, tpidr_el2
 	ldr	x3, [x3, #CPU_STACK]
 	mov	sp, x3
 	mov	x29, xzr
 	.endm
 
+/* void handler(struct vcpu *), then the vCPU to enter: struct vcpu *sched_exit(struct vcpu *). */
 	.macro	vector handler
 	.balign	128
 	save_guest
 	bl	\handler
+	mov	x0, x19
+	bl	sched_exit
 	b	guest_enter
 	.endm
 
