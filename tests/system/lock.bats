@@ -77,7 +77,7 @@ others_go_on() {
 
 # reaches VM PHASE [MARK]
 reaches() {
-	wait_for "${SOAK:+60}30" said "$1" "^lock: reached $((ADDS * $2 / PHASES)), " "${3:-0}"
+	wait_for "${SOAK:+60}120" said "$1" "^lock: reached $((ADDS * $2 / PHASES)), " "${3:-0}"
 }
 
 # what each VM said it had added is in the ledger: it says so only behind the release
