@@ -23,7 +23,7 @@
 #pragma once
 
 #define AV_LINE_MAX 4096
-#define AV_LINE_CANCEL 0x18 /* CAN */
+#define AV_LINE_CANCEL 0x18                  /* CAN */
 #define AV_AGENT_PORT "org.avisor.agent"     /* a VM's own agent: port 1 of its virtio-console */
 #define AV_CONTROL_PORT "org.avisor.control" /* the control VM's */
 
@@ -34,7 +34,9 @@
  * ping                                 ok
  * vms                                  row per VM: name index state vcpus ram_base ram_size generation snapshots base origin
  *                                      frames_used frames_budget ram_frames dirty_frames uptime_ns restarts cpu
- *                                      flags [reason pc esr far word when crashed]; control VM included (flags bit 0)
+ *                                      flags [slot of a clone or an empty slot] [source source_id of a clone] clones
+ *                                      [reason pc esr far word when crashed]; control VM included (flags bit 0), and spare
+ *                                      slots, with state=empty and the most a clone there may have
  * vm vm=                               the same as one row
  * stats vm=                            row: hvc= smc= wfi= sysreg= mmio= touch= write= fault= irq= abort= other= cpu_ns= tlbi_local=
  *                                      tlbi_broadcast= pages_copied= pages_zeroed= nodes_copied= cache_syncs= evictions=
@@ -47,7 +49,10 @@
  * restore vm= id=N|name=|latest=1|boot=1|undo=1 [keep_undo=1] [paused=1]
  *                                      ok id= generation= undo=kept|skipped|off paused_ns=
  * snapshots vm=                        row per snapshot, boot and undo included (id=boot, id=undo): id parent name request taken_ns
- *                                      vm_time_ns unique shared reclaimable pinned state base
+ *                                      vm_time_ns unique shared reclaimable pinned state base clones
+ * clone vm= id=N|name=|latest=1|boot=1 as=NAME slot=NAME [paused=1]
+ *                                      ok id= generation= took_ns= ; as is the new VM's name
+ * remove vm=                           ok (a clone; all it held is free)
  * delete vm= id=N|name=|undo=1         ok id=
  * set vm= id=N|name= [new_name=] [pinned=0|1]   ok id=
  * diff vm= a=ID b=ID [from=HEX]        ID is a number, live, boot or undo. Row per run of pages with different frames: ipa count pa_a pa_b

@@ -46,6 +46,7 @@
 #define AV_E_MISMATCH (-12)	/* the region of that key has another size */
 #define AV_E_NOT_ATTACHED (-13) /* the caller is not a member of that region */
 #define AV_E_EXHAUSTED (-14)	/* the machine's memory for run-time regions is used up */
+#define AV_E_IN_USE (-15)	/* a clone shares the snapshot's pages */
 
 /* VM states. */
 #define AV_STATE_RUNNING 0
@@ -53,11 +54,12 @@
 #define AV_STATE_STARVED 2
 #define AV_STATE_CRASHED 3
 #define AV_STATE_STOPPED 4
+#define AV_STATE_EMPTY 5 /* of a spare slot in which no VM is: only in VM_INFO */
 
 /* Names: [a-z][a-z0-9._-]{0,31}, NUL-padded. */
 #define AV_NAME_SIZE 32
 
-/* VM_RESTART x2, VM_START x2, SNAPSHOT_RESTORE x3: flags. */
+/* VM_RESTART x2, VM_START x2, SNAPSHOT_RESTORE x3, VM_CLONE x5: flags. */
 #define AV_RESTORE_PAUSED 0x1 /* result state paused */
 #define AV_RESTORE_UNDO 0x2   /* keep the present state as `undo` first (control privilege) */
 
@@ -97,6 +99,9 @@
  * VM_PAUSE RESUME STOP in x1 = target; out x1 = the state it is in now
  * VM_RESTART VM_START  in x1 = target, x2 = AV_RESTORE_PAUSED or 0; out (another VM) x1 = generation, x2 = state
  * VM_CRASH             in x1 = target, x2 = any number, shown in the reason
+ * VM_CLONE             in x1 = target, x2 = id, x3 = IPA of char[32], the new VM's name, x4 = index of a spare slot,
+ *                      x5 = AV_RESTORE_PAUSED or 0; out x1 = the id, x2 = the new VM's generation, x3 = ns it took
+ * VM_REMOVE            in x1 = target, a clone; out x1 = its index, of a spare slot again
  * SNAPSHOT_TAKE        in x1 = target, x2 = IPA of char[32] name or 0, x3 = request id or 0, x4 = 0;
  *                      out of itself: x1 = id, x2 = 0, and after a restore the same with x2 = generation;
  *                      out of another VM: x1 = id, x2 = snapshots evicted, or AV_TAKE_FOUND when one carries that
@@ -169,6 +174,10 @@ struct av_vm_info {
 	uint8_t vcpu_cpu[8];	 /* physical CPU of each vCPU; those that are not there 0xff */
 	uint8_t vcpu_power[8];	 /* AV_VCPU_* of each vCPU; those that are not there 0 */
 	uint64_t origin_id;	 /* snapshot last taken or restored, the next one's parent; it may be gone. AV_SNAPSHOT_BOOT */
+	char slot[AV_NAME_SIZE]; /* a clone, or an empty slot: the slot's name, which its host ports have */
+	uint64_t source_id;	 /* a clone: the snapshot it was made from, of VM source_vm; else AV_SNAPSHOT_NONE */
+	uint32_t source_vm;	 /* its index; else AV_VM_SELF */
+	uint32_t clone_count;	 /* of its snapshots */
 };
 
 #define AV_VCPU_OFF 0	  /* not started yet, or turned off (PSCI) */
@@ -240,7 +249,7 @@ struct av_snapshot_info {
 	uint32_t pinned;
 	uint32_t state;		/* AV_STATE_* recorded */
 	uint32_t is_base;
-	uint32_t reserved;
+	uint32_t clones; /* VMs made from it: until they are removed it stays */
 	char name[AV_NAME_SIZE];
 };
 
@@ -324,7 +333,9 @@ enum av_event_kind {
 	AV_EVENT_PRUNE,		/* reserved for the host */
 	AV_EVENT_ATTACH,	/* a = region, b = serial, text = its name */
 	AV_EVENT_DETACH,	/* the same */
-	AV_EVENT_REGION_LOST	/* the same: the snapshot had it attached, and it is no more: a hole in its place */
+	AV_EVENT_REGION_LOST,	/* the same: the snapshot had it attached, and it is no more: a hole in its place */
+	AV_EVENT_CLONE,		/* the VM is new: a = index of the VM it was made from, b = id, text = its name */
+	AV_EVENT_REMOVE		/* text = its name */
 };
 struct av_event {
 	uint64_t sequence;

@@ -30,6 +30,7 @@
 #define AV_VM_FLAG_REFUSE 0x8	     /* snapshots: when-full: refuse (default evict-oldest) */
 #define AV_VM_FLAG_NO_SHM 0x10	     /* gets no regions at run time */
 #define AV_VM_FLAG_FLASH 0x20	     /* flash at IPA 0: two banks of 64 MiB; one segment at the start of each may fill it */
+#define AV_VM_FLAG_SPARE 0x40	     /* a spare slot: no VM yet, room for a clone of at most this RAM and so many vCPUs */
 
 #define AV_FLASH_SIZE 0x08000000 /* both banks */
 
@@ -48,7 +49,7 @@ struct av_manifest_segment {
 };
 
 struct av_manifest_member {
-	uint32_t vm; /* index */
+	uint32_t vm; /* index, of no spare slot */
 	uint32_t rights;
 };
 
@@ -67,9 +68,9 @@ struct av_manifest_vm {
 	uint32_t flags;
 	uint32_t vcpu_count;		/* 1..AV_VCPU_MAX */
 	uint8_t vcpu_cpu[AV_VCPU_MAX];	/* physical CPU of each; 0xff: the hypervisor balances; unused ones 0xff */
-	uint64_t ram_base;		/* IPA, 2 MiB-aligned */
+	uint64_t ram_base;		/* IPA, 2 MiB-aligned; a clone has its source's */
 	uint64_t ram_size;		/* bytes, a multiple of 2 MiB */
-	uint64_t entry;			/* IPA of the first instruction, within RAM or flash, 4-aligned */
+	uint64_t entry;			/* 0 of a spare slot; IPA of the first instruction, within RAM or flash, 4-aligned */
 	uint64_t x0;			/* passed in x0 of vCPU 0 */
 	uint64_t frame_budget;		/* page frames it may ever hold: RAM + tables + snapshots */
 	uint64_t slice_ns;		/* time slice, 0 = default */

@@ -69,3 +69,19 @@ uint64_t budget_vm(const struct set *set, size_t vm)
 {
 	return budget_base(set, vm) + set->vms[vm].snapshot_memory / BUDGET_PAGE;
 }
+
+uint64_t budget_spare_base(const struct set *set)
+{
+	uint64_t ram = set->spare.memory;
+	uint64_t tables = 2 * (divide_up(ram, SIZE_2M) + divide_up(ram, SIZE_1G) + 2);
+
+	if (set->shm_size)
+		tables += 2 * (divide_up(set->shm_size, SIZE_1G) + 1);
+	tables += divide_up(divide_up(ram, SIZE_2M) * DIRTY_RECORD, BUDGET_PAGE);
+	return tables + VM_STRUCTURES;
+}
+
+uint64_t budget_spare(const struct set *set)
+{
+	return budget_spare_base(set) + set->spare.budget / BUDGET_PAGE;
+}

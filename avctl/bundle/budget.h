@@ -24,3 +24,7 @@ uint64_t budget_base(const struct set *set, size_t vm);
 
 /* The same with its snapshots. */
 uint64_t budget_vm(const struct set *set, size_t vm);
+
+/* Frames of one spare slot without the pages that its clone changes: tables, its own structures. And with them. */
+uint64_t budget_spare_base(const struct set *set);
+uint64_t budget_spare(const struct set *set);

@@ -319,6 +319,19 @@ static bool add_vm(struct builder *b, size_t index)
 	return add_contents(b, vm, from, index);
 }
 
+static void add_spare(struct builder *b, unsigned index)
+{
+	char name[AV_SLOT_NAME];
+	struct av_manifest_vm *vm = next_vm(b, set_slot_name(index, name));
+
+	vm->flags = AV_VM_FLAG_SPARE;
+	vm->vcpu_count = b->set->spare.cpus;
+	vm->ram_base = AV_RAM_PA;
+	vm->ram_size = b->set->spare.memory;
+	vm->frame_budget = budget_spare(b->set);
+	vm->segment_first = b->head.segment_count;
+}
+
 static bool add_region(struct builder *b, const struct set_region *from)
 {
 	struct av_manifest_region *region = &b->regions[b->head.region_count++];
@@ -381,7 +394,8 @@ static bool finish(struct builder *b)
 
 static bool build(struct builder *b, const char *control_image, uint64_t *region_pa)
 {
-	if (b->set->vm_count > AV_VM_MAX - 1 || b->set->region_count > AV_REGION_MAX)
+	if (b->set->vm_count + b->set->spare.count > AV_VM_MAX - 1 ||
+	    b->set->region_count > AV_REGION_MAX)
 		return fail(b, "too many VMs or regions");
 	if (b->set->memory < AV_BUNDLE_PA - AV_RAM_PA + AV_MANIFEST_SIZE_MAX)
 		return fail(b, "machine.memory is too little");
@@ -400,6 +414,8 @@ static bool build(struct builder *b, const char *control_image, uint64_t *region
 	for (size_t i = 0; i < b->set->vm_count; i++)
 		if (!add_vm(b, i))
 			return false;
+	for (unsigned i = 0; i < b->set->spare.count; i++)
+		add_spare(b, i);
 	for (size_t i = 0; i < b->set->region_count; i++) {
 		if (!add_region(b, &b->set->regions[i]))
 			return false;

@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include "cmd/clones.h"
 #include "cmd/ctx.h"
 
 static int unreachable(struct ctx *ctx, const struct agent_reply *reply)
@@ -45,6 +46,18 @@ static int not_found(const char *vm, const char *what)
 			 vm ? vm : "?");
 }
 
+static int in_use(struct ctx *ctx, const char *vm, const char *what)
+{
+	char clones[512] = "";
+
+	if (vm && ctx->agent)
+		clones_of(ctx, vm, clones, sizeof(clones));
+	return out_error(RC_WRONG_STATE, "avctl rm NAME removes a clone",
+			 "%s%s%s is held: its clones share its pages: %s", what ? what : "",
+			 what ? " of " : "", vm ? vm : "the VM",
+			 *clones ? clones : "(gone by now)");
+}
+
 int ctx_agent_error(struct ctx *ctx, const struct agent_reply *reply, const char *vm,
 		    const char *what)
 {
@@ -74,6 +87,8 @@ int ctx_agent_error(struct ctx *ctx, const struct agent_reply *reply, const char
 			RC_WRONG_STATE,
 			out_text(hint, sizeof(hint), "avctl snapshot unpin %s ID", vm ? vm : "VM"),
 			"%s of %s is pinned", what ? what : "the snapshot", vm ? vm : "the VM");
+	if (!strcmp(code, "IN_USE"))
+		return in_use(ctx, vm, what);
 	if (!strcmp(code, "DENIED"))
 		return out_error(RC_WRONG_STATE, NULL, "not allowed for %s", vm ? vm : "this VM");
 	if (!strcmp(code, "INTEGRITY"))

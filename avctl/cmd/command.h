@@ -104,6 +104,8 @@ int cmd_snapshot_diff(struct ctx *ctx);
 int cmd_snapshot_tag(struct ctx *ctx);
 int cmd_snapshot_note(struct ctx *ctx);
 int cmd_restore(struct ctx *ctx);
+int cmd_clone(struct ctx *ctx);
+int cmd_rm(struct ctx *ctx);
 int cmd_shm_list(struct ctx *ctx);
 int cmd_shm_dump(struct ctx *ctx);
 int cmd_shm_peek(struct ctx *ctx);

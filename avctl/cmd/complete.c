@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include "cmd/clones.h"
 #include "cmd/ctx.h"
 #include "machine/paths.h"
 
@@ -118,6 +119,9 @@ static void offer_set_names(struct ctx *ctx, enum completer completer, const cha
 {
 	if (ctx_need_record(ctx) != RC_OK)
 		return;
+	/* A set without spare slots is not asked. */
+	if (completer == COMPLETE_VM && ctx->record->set->spare.count && try_agent(ctx))
+		clones_learn(ctx);
 	for (size_t i = 0; completer == COMPLETE_VM && i < ctx->record->set->vm_count; i++)
 		offer(ctx->record->set->vms[i].name, typed);
 	for (size_t i = 0; completer == COMPLETE_REGION && i < ctx->record->set->region_count; i++)

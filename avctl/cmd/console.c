@@ -17,6 +17,7 @@
 #include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
+#include "cmd/clones.h"
 #include "cmd/ctx.h"
 #include "cmd/logfile.h"
 
@@ -31,6 +32,7 @@ struct console {
 	char escape; /* 0: none */
 	int log_fd, socket_fd, lock_fd;
 	uint64_t at;
+	uint64_t from;      /* a clone: where its part of the log begins */
 	char pending[4096]; /* read from us, not yet taken by QEMU */
 	size_t pending_size;
 	bool input_ended;
@@ -149,6 +151,8 @@ static int open_log(struct console *console, uint64_t lines)
 	if (console->log_fd < 0)
 		return out_error(RC_FAILED, "avctl doctor", "%s: %s", path, strerror(errno));
 	console->at = logfile_tail(console->log_fd, lines);
+	if (console->at < console->from)
+		console->at = console->from;
 	return RC_OK;
 }
 
@@ -340,6 +344,7 @@ static int prepare(struct ctx *ctx, struct console *console, uint64_t *lines)
 	const char *port = ctx_option(ctx, "port");
 	const char *escape = ctx_option(ctx, "escape");
 	const struct set_vm *vm;
+	char path[PATH_MAX];
 	int result = RC_OK;
 
 	if (port && strcmp(port, "console") != 0 && strcmp(port, "hvc0") != 0)
@@ -353,8 +358,11 @@ static int prepare(struct ctx *ctx, struct console *console, uint64_t *lines)
 	if (result == RC_OK)
 		result = ctx_need_vm(ctx, ctx->args[0], &vm);
 	if (result == RC_OK)
-		snprintf(console->port, sizeof(console->port), "%s.%s", vm->name,
+		snprintf(console->port, sizeof(console->port), "%s.%s", set_vm_port(vm),
 			 port ? port : "console");
+	if (result == RC_OK)
+		clones_log_path(ctx->record, vm, port ? port : "console", path, sizeof(path),
+				&console->from);
 	return result;
 }
 

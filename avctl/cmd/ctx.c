@@ -4,6 +4,7 @@
  * Changes nothing on disk but the lock file's text.
  */
 #include "cmd/ctx.h"
+#include "cmd/clones.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -375,6 +376,17 @@ int ctx_need_agent(struct ctx *ctx)
 	return RC_OK;
 }
 
+static bool has_vm(const struct set *set, const char *name, const struct set_vm **vm)
+{
+	for (size_t i = 0; i < set->vm_count; i++) {
+		if (!strcmp(set->vms[i].name, name)) {
+			*vm = &set->vms[i];
+			return true;
+		}
+	}
+	return false;
+}
+
 int ctx_need_vm(struct ctx *ctx, const char *name, const struct set_vm **vm)
 {
 	const struct set *set = ctx->record->set;
@@ -382,14 +394,18 @@ int ctx_need_vm(struct ctx *ctx, const char *name, const struct set_vm **vm)
 	const char *near;
 	char hint[512] = "";
 	size_t count = 0, used = 0;
+	int result;
 
-	for (size_t i = 0; i < set->vm_count; i++) {
-		if (!strcmp(set->vms[i].name, name)) {
-			*vm = &set->vms[i];
-			return RC_OK;
-		}
-		if (count < AV_VM_MAX)
-			names[count++] = set->vms[i].name;
+	if (has_vm(set, name, vm))
+		return RC_OK;
+	result = clones_learn(ctx);
+	if (result != RC_OK)
+		return result;
+	if (has_vm(set, name, vm))
+		return RC_OK;
+	while (count < set->vm_count && count < AV_VM_MAX) {
+		names[count] = set->vms[count].name;
+		count++;
 	}
 	if (!strcmp(name, "control"))
 		return out_error(RC_WRONG_STATE, "avctl ps -a shows it",

@@ -83,7 +83,7 @@ int ctx_need_agent(struct ctx *ctx);
 
 /*
  * The VM in the record, or RC_NOT_FOUND with did-you-mean. The VM named `control` is not one of
- * them.
+ * them. A clone is: the machine is asked for those when the record has none of that name.
  */
 int ctx_need_vm(struct ctx *ctx, const char *name, const struct set_vm **vm);
 

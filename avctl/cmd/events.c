@@ -36,7 +36,8 @@ struct events {
 
 static const char *state_name(const char *text)
 {
-	static const char *const names[] = {"running", "paused", "starved", "crashed", "stopped"};
+	static const char *const names[] = {"running", "paused",  "starved",
+					    "crashed", "stopped", "empty"};
 	uint64_t state;
 
 	return text && line_to_number(text, &state) && state < 5 ? names[state] : "?";

@@ -23,6 +23,9 @@ enum {
 	VM_PC,
 	VM_WORD,
 	VM_REASON,
+	VM_SOURCE,
+	VM_SOURCE_ID,
+	VM_SLOT,
 	VM_FLAGS,
 	VM_CPU,
 	VM_POWER,
@@ -41,6 +44,9 @@ static const struct column vm_columns[] = {
 	[VM_PC] = {"PC", "pc", COLUMN_ADDRESS, "pc"},
 	[VM_WORD] = {"INSTRUCTION", "word", COLUMN_ADDRESS, "word"},
 	[VM_REASON] = {"REASON", "reason", COLUMN_TEXT, "reason"},
+	[VM_SOURCE] = {"CLONE OF", "source", COLUMN_TEXT, "source"},
+	[VM_SOURCE_ID] = {"AT", "source_id", COLUMN_NUMBER, "source_id"},
+	[VM_SLOT] = {NULL, "slot", COLUMN_TEXT, "slot"},
 	[VM_FLAGS] = {NULL, "flags", COLUMN_NUMBER, "flags"},
 	[VM_CPU] = {NULL, "cpu", COLUMN_NUMBER, "cpu"},
 	[VM_POWER] = {NULL, "power", COLUMN_TEXT, "power"},
@@ -53,6 +59,14 @@ static bool is_control(const struct table *rows, size_t row, size_t column)
 	uint64_t flags = 0;
 
 	return text && line_to_number(text, &flags) && (flags & AV_VM_FLAG_CONTROL);
+}
+
+/* The control VM, and spare slots that nobody is in. */
+static bool is_hidden(const struct table *rows, size_t row)
+{
+	const char *state = table_get(rows, row, VM_STATE);
+
+	return is_control(rows, row, VM_FLAGS) || (state && !strcmp(state, "empty"));
 }
 
 static json_t *set_document(const struct ctx *ctx)
@@ -95,14 +109,18 @@ static int list_sets(void)
 	return RC_OK;
 }
 
-/* Of what a VM crashed, and where: only when one did. */
+/* Of what a VM crashed, and where, and of what it is a clone: only when one did, or is. */
 static size_t columns_shown(const struct table *rows, struct column *columns)
 {
-	bool reasons = false;
+	bool reasons = false, clones = false;
 
 	memcpy(columns, vm_columns, sizeof(vm_columns));
-	for (size_t i = 0; i < table_row_count(rows); i++)
+	for (size_t i = 0; i < table_row_count(rows); i++) {
 		reasons = reasons || table_get(rows, i, VM_REASON);
+		clones = clones || table_get(rows, i, VM_SOURCE);
+	}
+	if (!clones)
+		columns[VM_SOURCE].title = columns[VM_SOURCE_ID].title = NULL;
 	if (!reasons)
 		columns[VM_REASON].title = columns[VM_PC].title = columns[VM_WORD].title = NULL;
 	return VM_COLUMN_COUNT;
@@ -124,7 +142,7 @@ int cmd_ps(struct ctx *ctx)
 	if (result == RC_OK) {
 		shown = table_new(columns, columns_shown(all, columns));
 		for (size_t row = 0; row < table_row_count(all); row++) {
-			if (is_control(all, row, VM_FLAGS) && !ctx_flag(ctx, "all"))
+			if (is_hidden(all, row) && !ctx_flag(ctx, "all"))
 				continue;
 			table_row(shown);
 			for (size_t i = 0; i < VM_COLUMN_COUNT; i++)
@@ -159,6 +177,10 @@ static const struct column status_columns[] = {
 	{"Base snapshot", "base", COLUMN_TEXT, "base"},
 	{"Generation", "generation", COLUMN_NUMBER, "generation"},
 	{"Restarts", "restarts", COLUMN_NUMBER, "restarts"},
+	{"Clone of", "source", COLUMN_TEXT, "source"},
+	{"  at snapshot", "source_id", COLUMN_NUMBER, "source_id"},
+	{"  in slot", "slot", COLUMN_TEXT, "slot"},
+	{"Clones", "clones", COLUMN_NUMBER, "clones"},
 	{"Uptime", "uptime_ms", COLUMN_NS, "uptime_ns"},
 };
 static const struct column stats_columns[] = {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "cmd/clones.h"
 #include "cmd/snapshot_tree.h"
 
 static bool has_text(const struct table *table, size_t column)
@@ -55,6 +56,8 @@ int cmd_snapshot_list(struct ctx *ctx)
 		result = ctx_need_vm(ctx, name, &vm);
 	if (result == RC_OK)
 		result = ctx_need_agent(ctx);
+	if (result == RC_OK && !name)
+		result = clones_learn(ctx);
 	if (result == RC_OK)
 		result = rows_machine(ctx, &machine);
 	if (result != RC_OK)

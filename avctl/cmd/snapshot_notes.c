@@ -174,3 +174,14 @@ int notes_change(const struct record *record, const char *vm, const struct table
 	json_decref(document);
 	return result;
 }
+
+int notes_forget(const struct record *record, const char *vm)
+{
+	json_t *document = load(record), *vms = json_object_get(document, "vms");
+	int result = RC_OK;
+
+	if (json_object_del(vms, vm) == 0)
+		result = save(record, document);
+	json_decref(document);
+	return result;
+}

@@ -28,3 +28,6 @@ void notes_fill(const struct record *record, const char *vm, struct table *table
  */
 int notes_change(const struct record *record, const char *vm, const struct table *rows,
 		 const char *id, const char *tags, const char *note);
+
+/* Forget all about the snapshots of vm: a clone of that name is another VM. An exit code. */
+int notes_forget(const struct record *record, const char *vm);

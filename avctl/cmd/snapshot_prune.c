@@ -40,6 +40,13 @@ static uint64_t age(const struct table *table, size_t row, uint64_t now)
 	return now > taken ? now - taken : 0;
 }
 
+static bool has_clones(const struct table *table, size_t row)
+{
+	const char *clones = table_get(table, row, SNAP_CLONES);
+
+	return clones && strcmp(clones, "0") != 0;
+}
+
 /*
  * Why this row stays, NULL when it goes; *gone then says why. newer: unpinned ones that are newer;
  * newest: it is the newest of all.
@@ -55,6 +62,8 @@ static const char *reason(const struct table *table, size_t row, const struct ru
 		return "undo";
 	if (pinned && !strcmp(pinned, "1"))
 		return "pinned";
+	if (has_clones(table, row))
+		return "held by a clone";
 	if (rules->expire && old > rules->expire) {
 		if (newest)
 			return "expired, but the newest";
@@ -94,7 +103,7 @@ static size_t decide(struct table *table, const struct rules *rules, size_t *kep
 		gone += !stays;
 		*kept += stays && !undo;
 		newest = newest && undo;
-		newer += !undo && !(pinned && !strcmp(pinned, "1"));
+		newer += !undo && !(pinned && !strcmp(pinned, "1")) && !has_clones(table, row);
 	}
 	return gone;
 }

@@ -20,6 +20,7 @@ enum {
 	SNAP_PINNED,
 	SNAP_STATE,
 	SNAP_BASE,
+	SNAP_CLONES, /* VMs made from it */
 	SNAP_VM_TIME,
 	SNAP_TAGS, /* "a=1 b"; from the notes file, as is the next one */
 	SNAP_NOTE,

@@ -24,6 +24,7 @@ static void choose_columns(struct column columns[SNAP_ACTION])
 		{SNAP_STATE, "State"},
 		{SNAP_VM_TIME, "VM time"},
 		{SNAP_PINNED, "Pinned"},
+		{SNAP_CLONES, "Clones"},
 		{SNAP_BASE, "Base"},
 		{SNAP_UNIQUE, "Private memory"},
 		{SNAP_SHARED, "Shared memory"},

@@ -83,7 +83,7 @@ const struct command command_table[] = {
 		.name = "ps",
 		.alias = "ls",
 		.summary = "list the VMs and their states",
-		.options = OPTIONS(FLAG("all", 'a', "the control VM too"),
+		.options = OPTIONS(FLAG("all", 'a', "the control VM and empty slots too"),
 				   FLAG("sets", 0, "list the sets on this host instead")),
 		.examples = {"avctl ps", "avctl ps -o json", "avctl ps --sets"},
 		.exits = ASK_EXITS,
@@ -182,6 +182,7 @@ const struct command command_table[] = {
 		.exits = VM_EXITS | BIT(RC_FAILED),
 		.run = cmd_restore,
 	},
+#include "cmd/table_clone.def"
 #include "cmd/table_shm.def"
 #include "cmd/table_serve.def"
 	{
@@ -236,7 +237,8 @@ const struct command command_table[] = {
 				      "with -f: end after one of that kind")),
 		.description =
 			"KIND is boot, state, take, restore, restart, delete, evict, undo-skipped, "
-			"crash, starved, control-restart or input-dropped. A crash's reason "
+			"crash, starved, control-restart, input-dropped, clone or remove. A "
+			"crash's reason "
 			"is whole as long as the VM is crashed; later its first words are left.",
 		.examples = {"avctl events", "avctl events -f --until crash -t 1m"},
 		.exits = VM_EXITS | BIT(RC_INTERRUPTED),

@@ -44,7 +44,7 @@ static void take_vm(void *to, const struct line *row)
 	struct top_vm *vm;
 	uint64_t flags = 0;
 
-	if (!name || !state || sample->count == AV_VM_MAX)
+	if (!name || !state || !strcmp(state, "empty") || sample->count == AV_VM_MAX)
 		return;
 	vm = &sample->vms[sample->count++];
 	snprintf(vm->name, sizeof(vm->name), "%s", name);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "cmd/clones.h"
 #include "cmd/ctx.h"
 
 #define LOOK_FIRST_NS 2000000
@@ -102,8 +103,10 @@ static int check_order(const struct ctx *ctx)
 		"the VM comes first");
 }
 
-static int read_wanted(struct ctx *ctx, struct wanted *wanted)
+static int read_wanted(struct ctx *ctx, const struct set_vm *vm, struct wanted *wanted)
 {
+	uint64_t from;
+
 	const char *text = ctx->args[1];
 	const char *near;
 	struct stat info;
@@ -115,8 +118,9 @@ static int read_wanted(struct ctx *ctx, struct wanted *wanted)
 	wanted->vm = ctx->args[0];
 	if (!strncmp(text, "log=", 4) && text[4]) {
 		wanted->text = text + 4;
-		snprintf(wanted->log, sizeof(wanted->log), "%s/%s.console.log",
-			 ctx->record->log_dir, wanted->vm);
+		clones_log_path(ctx->record, vm, "console", wanted->log, sizeof(wanted->log),
+				&from);
+		wanted->from = (size_t)from;
 		if (ctx_flag(ctx, "new") && stat(wanted->log, &info) == 0)
 			wanted->from = (size_t)info.st_size;
 		return RC_OK;
@@ -148,7 +152,7 @@ int cmd_wait(struct ctx *ctx)
 	if (result == RC_OK)
 		result = ctx_need_vm(ctx, ctx->args[0], &vm);
 	if (result == RC_OK)
-		result = read_wanted(ctx, &wanted);
+		result = read_wanted(ctx, vm, &wanted);
 	if (result == RC_OK)
 		result = ctx_timeout(ctx, INT64_MAX, &timeout);
 	if (result != RC_OK)

@@ -183,7 +183,7 @@ static uint64_t memory_needed(uint64_t frames, uint64_t bundle_size)
 }
 
 /*
- * Give each VM without `snapshots: {memory:}` an equal share of the frames that are left, and refuse a machine
+ * Give each VM without `snapshots: {memory:}`, and each spare slot without a budget, an equal share of the frames that are left, and refuse a machine
  * that is too small. VMs whose own memory is wrong are left out.
  */
 static void check_memory(struct check *check)
@@ -196,7 +196,11 @@ static void check_memory(struct check *check)
 	if (!set->memory)
 		return;
 	available = budget_available(set->memory, check->bundle_size, 0);
-	needed += set->shm_size / BUDGET_PAGE;
+	needed += set->shm_size / BUDGET_PAGE + set->spare.count * budget_spare_base(set);
+	if (set->spare.budget == UINT64_MAX)
+		shares += set->spare.count;
+	else
+		needed += set->spare.count * (set->spare.budget / BUDGET_PAGE);
 	for (size_t i = 0; i < set->vm_count; i++) {
 		if (!set->vms[i].ram_size)
 			continue;
@@ -221,6 +225,8 @@ static void check_memory(struct check *check)
 	for (size_t i = 0; i < set->vm_count; i++)
 		if (set->vms[i].snapshot_memory == UINT64_MAX)
 			set->vms[i].snapshot_memory = share;
+	if (set->spare.budget == UINT64_MAX)
+		set->spare.budget = share;
 }
 
 /* The set's name: as given, else the file's without its suffix. */
@@ -267,6 +273,8 @@ void check_set(struct check *check)
 	check_vms(check);
 	if (!errors_is_out_of_memory(check->errors))
 		check_regions(check);
+	if (!errors_is_out_of_memory(check->errors))
+		check_spare(check);
 	if (!errors_is_out_of_memory(check->errors))
 		check_memory(check);
 }

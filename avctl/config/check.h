@@ -26,6 +26,7 @@ void check_set(struct check *check);
 /* Its parts. */
 void check_vms(struct check *check);
 void check_regions(struct check *check);
+void check_spare(struct check *check);
 void check_vm_files(struct check *check, size_t index, const struct node *node,
 		    const struct raw_vm *raw);
 /* The region's fields from the list in the tree, which may be NULL. Its size is known, or 0. */

@@ -61,6 +61,7 @@ static bool make_field(struct arena *arena, const struct schema_key *key,
 	case SCHEMA_CPUS:
 	case SCHEMA_FIELDS:
 	case SCHEMA_ENUM:
+	case SCHEMA_SPARE:
 		field->value =
 			(cyaml_schema_value_t){.type = CYAML_IGNORE, .flags = CYAML_FLAG_OPTIONAL};
 		return true;

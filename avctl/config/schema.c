@@ -149,6 +149,22 @@ static const struct schema_key region_keys[] = {
 };
 static const struct schema_map region_map = MAP(region_keys, struct raw_region, "shm region");
 
+static const struct schema_key spare_keys[] = {
+	FIELD_KEY("count", SCHEMA_NUMBER, true, "So many slots."),
+	FIELD_KEY("memory", SCHEMA_SIZE, false,
+		  "The most RAM of a clone (default: that of the largest VM)."),
+	FIELD_KEY("cpus", SCHEMA_NUMBER, false,
+		  "The most virtual CPUs of a clone (default: as many as a VM has)."),
+	FIELD_KEY("budget", SCHEMA_SIZE, false,
+		  "Memory of each for what a clone changes and for its snapshots (default: an "
+		  "equal share of what is left)."),
+};
+static const struct schema_map spare_map = {
+	.what = "spare",
+	.keys = spare_keys,
+	.key_count = sizeof(spare_keys) / sizeof(spare_keys[0]),
+};
+
 static const struct schema_key set_keys[] = {
 	TEXT(struct raw_set, version, "version", SCHEMA_NUMBER, true, "Version of this format: 1."),
 	TEXT(struct raw_set, name, "name", SCHEMA_NAME, false,
@@ -172,6 +188,10 @@ static const struct schema_key set_keys[] = {
 	 .count_offset = offsetof(struct raw_set, shm_count),
 	 .map = &region_map,
 	 .help = "Memory that VMs share."},
+	{.key = "spare",
+	 .kind = SCHEMA_SPARE,
+	 .map = &spare_map,
+	 .help = "Slots for VMs that `avctl clone` makes: a number, or a mapping (default 0)."},
 };
 const struct schema_map schema_set = MAP(set_keys, struct raw_set, "set");
 
@@ -335,6 +355,10 @@ static bool check_enum(struct node *node, const char *key, struct set_errors *er
 static bool check_value(struct node *node, const struct schema_key *key, struct set_errors *errors)
 {
 	switch (key->kind) {
+	case SCHEMA_SPARE:
+		if (node->kind != NODE_MAPPING)
+			return check_scalar(node, key->key, errors);
+		return check_map(node, key->map, errors);
 	case SCHEMA_MAPPING:
 		return check_map(node, key->map, errors);
 	case SCHEMA_LIST:

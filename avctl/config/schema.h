@@ -22,6 +22,7 @@ enum schema_kind {
 	SCHEMA_TYPE,   /* of a field */
 	SCHEMA_ENUM,   /* a mapping of any name: number; read from the tree, too */
 	SCHEMA_FIELDS, /* a list of mappings that may have such a list: read from the tree */
+	SCHEMA_SPARE,  /* a number, or a mapping: read from the tree, too */
 	SCHEMA_MAPPING,
 	SCHEMA_LIST /* of mappings */
 };

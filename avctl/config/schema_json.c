@@ -68,6 +68,9 @@ static json_t *value_schema(const struct schema_key *key)
 	case SCHEMA_FIELDS: /* which are made of fields again */
 		return json_pack("{s:s, s:{s:s}}", "type", "array", "items", "$ref",
 				 "#/definitions/field");
+	case SCHEMA_SPARE:
+		return json_pack("{s:[{s:s, s:i}, o]}", "anyOf", "type", "integer", "minimum", 0,
+				 map_schema(key->map));
 	case SCHEMA_MAPPING:
 		return map_schema(key->map);
 	case SCHEMA_LIST:

@@ -156,6 +156,7 @@ void set_free(struct set *set)
 		return;
 	for (size_t i = 0; i < set->vm_count; i++) {
 		free(set->vms[i].name);
+		free(set->vms[i].slot);
 		free(set->vms[i].image);
 		free(set->vms[i].initrd);
 		free(set->vms[i].flash);

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <avisor/manifest.h>
 
 /* Where a thing stands in the YAML file; line 0 = it does not. Lines and columns from 1. */
@@ -19,10 +20,11 @@ enum set_image_kind { SET_IMAGE_ELF, SET_IMAGE_LINUX, SET_IMAGE_FLAT };
 
 struct set_vm {
 	char *name;
-	char *image;    /* absolute path; NULL: firmware alone */
-	char *initrd;   /* absolute path, or NULL */
-	char *flash;    /* firmware at IPA 0: absolute path, or NULL; without it there is an image */
-	char *dtb;      /* a device tree of the user's own, or NULL */
+	char *slot; /* a clone: its spare slot's name, which its host ports and logs have; else NULL */
+	char *image;  /* absolute path; NULL: firmware alone */
+	char *initrd; /* absolute path, or NULL */
+	char *flash;  /* firmware at IPA 0: absolute path, or NULL; without it there is an image */
+	char *dtb;    /* a device tree of the user's own, or NULL */
 	char *bootargs; /* or NULL */
 	enum set_image_kind image_kind;
 	uint64_t ram_base, ram_size;
@@ -33,7 +35,7 @@ struct set_vm {
 	int vcpu_cpu[AV_VCPU_MAX]; /* physical CPU, -1: balanced at boot */
 	bool clock_follow;
 	bool start_paused;
-	bool no_shm; /* shm: false */
+	bool no_shm;              /* shm: false */
 	unsigned snapshot_keep;   /* 0: no limit but memory */
 	uint64_t snapshot_memory; /* bytes */
 	bool snapshot_refuse;     /* when-full: refuse */
@@ -91,7 +93,7 @@ struct set_region {
 	uint64_t address;
 	uint64_t size;        /* sections included, the state table not */
 	uint64_t output_size; /* of each member's section, 0: there are none */
-	void *init; /* initial bytes, or NULL */
+	void *init;           /* initial bytes, or NULL */
 	size_t init_size;
 	struct set_member *members;
 	size_t member_count;
@@ -100,6 +102,15 @@ struct set_region {
 	struct set_enum *enums; /* those of the fields */
 	struct set_mark mark;
 };
+
+/* Slots for clones: all alike. */
+struct set_spare {
+	unsigned count;
+	uint64_t memory; /* bytes: the most RAM of a clone */
+	unsigned cpus;   /* the most vCPUs */
+	uint64_t budget; /* bytes for the pages a clone changes, and for its snapshots */
+};
+#define AV_SLOT_NAME 32
 
 struct set {
 	char *name;
@@ -112,7 +123,21 @@ struct set {
 	size_t vm_count;
 	struct set_region *regions;
 	size_t region_count;
+	struct set_spare spare;
 };
+
+/* The name of spare slot number index, in text. */
+static inline const char *set_slot_name(unsigned index, char text[AV_SLOT_NAME])
+{
+	snprintf(text, AV_SLOT_NAME, "spare%u", index + 1);
+	return text;
+}
+
+/* What a VM's host ports and their logs are named by. */
+static inline const char *set_vm_port(const struct set_vm *vm)
+{
+	return vm->slot ? vm->slot : vm->name;
+}
 
 /* One thing that is wrong with a file. */
 struct set_error {

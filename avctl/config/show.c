@@ -114,6 +114,13 @@ static json_t *region_json(const struct set *set, const struct set_region *regio
 	return json;
 }
 
+static json_t *spare_json(const struct set_spare *spare)
+{
+	return json_pack("{s:i, s:o, s:i, s:o}", "count", spare->count, "memory",
+			 json_size(spare->memory), "cpus", spare->cpus, "budget",
+			 json_size(spare->budget));
+}
+
 json_t *config_show_json(const struct set *set)
 {
 	json_t *vms = json_array(), *regions = json_array();
@@ -122,11 +129,11 @@ json_t *config_show_json(const struct set *set)
 		json_array_append_new(vms, vm_json(&set->vms[i]));
 	for (size_t i = 0; i < set->region_count; i++)
 		json_array_append_new(regions, region_json(set, &set->regions[i]));
-	return json_pack("{s:s, s:i, s:s, s:s, s:{s:i, s:o, s:o, s:s}, s:o, s:o}", "schema",
+	return json_pack("{s:s, s:i, s:s, s:s, s:{s:i, s:o, s:o, s:s}, s:o, s:o, s:o}", "schema",
 			 "avctl/1", "version", 1, "name", set->name, "path", set->path, "machine",
 			 "cpus", set->cpu_count, "memory", json_size(set->memory), "shm",
 			 json_size(set->shm_size), "cpu", set->cpu_model, "vms", vms, "shm",
-			 regions);
+			 regions, "spare", spare_json(&set->spare));
 }
 
 json_t *config_errors_json(const struct set_errors *errors)
@@ -274,4 +281,9 @@ void config_show_yaml(const struct set *set, FILE *stream)
 		fputs("shm:\n", stream);
 	for (size_t i = 0; i < set->region_count; i++)
 		print_region(stream, set, &set->regions[i]);
+	if (!set->spare.count)
+		return;
+	fprintf(stream, "spare: {count: %u, memory: %s, cpus: %u, ", set->spare.count,
+		value_size_text(set->spare.memory, size), set->spare.cpus);
+	fprintf(stream, "budget: %s}\n", value_size_text(set->spare.budget, size));
 }

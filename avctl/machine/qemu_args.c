@@ -124,22 +124,28 @@ static void add_machine(struct list *list, const struct set *set, const struct q
 	free(logs);
 }
 
+static void add_ports(struct list *list, const char *vm, const char *logs)
+{
+	add_port(list, "virtconsole", vm, "console", logs);
+	add_port(list, "virtconsole", vm, "hvc0", logs);
+	add_port(list, "virtserialport", vm, "agent", NULL);
+}
+
 char **qemu_args(const struct set *set, const struct qemu_files *files)
 {
 	const char *qemu = getenv("AVCTL_QEMU");
 	struct list list = {0};
-	char *logs = escape(files->log_dir);
+	char *logs = escape(files->log_dir), slot[AV_SLOT_NAME];
 
 	add(&list, "%s", qemu && *qemu ? qemu : "qemu-system-aarch64");
 	add(&list, "-name");
 	add(&list, "avisor-%s", set->name);
 	add_machine(&list, set, files);
 	add_port(&list, "virtserialport", NULL, "control", NULL);
-	for (size_t i = 0; i < set->vm_count; i++) {
-		add_port(&list, "virtconsole", set->vms[i].name, "console", logs);
-		add_port(&list, "virtconsole", set->vms[i].name, "hvc0", logs);
-		add_port(&list, "virtserialport", set->vms[i].name, "agent", NULL);
-	}
+	for (size_t i = 0; i < set->vm_count; i++)
+		add_ports(&list, set->vms[i].name, logs);
+	for (unsigned i = 0; i < set->spare.count; i++)
+		add_ports(&list, set_slot_name(i, slot), logs);
 	add_extra(&list);
 	free(logs);
 	return list.items;

@@ -93,6 +93,13 @@ static json_t *region_json(const struct set_region *region, uint64_t pa)
 			 members, "fields", fields, "enums", enums);
 }
 
+static json_t *spare_json(const struct set_spare *spare)
+{
+	return json_pack("{s:i, s:I, s:i, s:I}", "count", (int)spare->count, "memory",
+			 (json_int_t)spare->memory, "cpus", (int)spare->cpus, "budget",
+			 (json_int_t)spare->budget);
+}
+
 static json_t *record_json(const struct record *record)
 {
 	const struct set *set = record->set;
@@ -107,13 +114,13 @@ static json_t *record_json(const struct record *record)
 	for (size_t i = 0; record->argv && record->argv[i]; i++)
 		json_array_append_new(argv, json_string(record->argv[i]));
 	return json_pack(
-		"{s:s, s:s, s:s, s:s?, s:s, s:s, s:i, s:I, s:I, s:i, s:s, s:I, s:o, s:o, s:o}",
+		"{s:s, s:s, s:s, s:s?, s:s, s:s, s:i, s:I, s:I, s:i, s:s, s:I, s:o, s:o, s:o, s:o}",
 		"schema", "avctl/1", "name", set->name, "path", set->path, "config_hash",
 		record->config_hash, "log_dir", record->log_dir, "ram_file", record->ram_file,
 		"pid", (int)record->pid, "pid_start", (json_int_t)record->pid_start, "started",
 		(json_int_t)record->started, "cpus", (int)set->cpu_count, "cpu_model",
-		set->cpu_model, "memory", (json_int_t)set->memory, "vms", vms, "regions", regions,
-		"argv", argv);
+		set->cpu_model, "memory", (json_int_t)set->memory, "spare", spare_json(&set->spare),
+		"vms", vms, "regions", regions, "argv", argv);
 }
 
 static int write_all(int fd, const char *text)
@@ -299,6 +306,14 @@ static void read_region(struct set *set, struct set_region *region, uint64_t *pa
 	region->field_count = json_array_size(fields);
 }
 
+static void read_spare(struct set_spare *spare, const json_t *from, bool *bad)
+{
+	spare->count = (unsigned)number(from, "count", AV_VM_MAX, bad);
+	spare->memory = number(from, "memory", INT64_MAX, bad);
+	spare->cpus = (unsigned)number(from, "cpus", AV_VCPU_MAX, bad);
+	spare->budget = number(from, "budget", INT64_MAX, bad);
+}
+
 static void read_set(struct record *record, const json_t *from, bool *bad)
 {
 	const json_t *vms = json_object_get(from, "vms");
@@ -310,7 +325,9 @@ static void read_set(struct record *record, const json_t *from, bool *bad)
 	set->cpu_model = text(from, "cpu_model", bad);
 	set->cpu_count = (unsigned)number(from, "cpus", AV_CPU_MAX, bad);
 	set->memory = number(from, "memory", INT64_MAX, bad);
-	set->vms = calloc(json_array_size(vms) + 1, sizeof(*set->vms));
+	read_spare(&set->spare, json_object_get(from, "spare"), bad);
+	/* Room for all clones there can be. */
+	set->vms = calloc(json_array_size(vms) + AV_VM_MAX, sizeof(*set->vms));
 	set->regions = calloc(json_array_size(regions) + 1, sizeof(*set->regions));
 	record->region_pa = calloc(json_array_size(regions) + 1, sizeof(*record->region_pa));
 	if (!set->vms || !set->regions || !record->region_pa) {
@@ -412,6 +429,7 @@ static void set_contents_free(struct set *set)
 {
 	for (size_t i = 0; i < set->vm_count; i++) {
 		free(set->vms[i].name);
+		free(set->vms[i].slot);
 		free(set->vms[i].image);
 	}
 	for (size_t i = 0; i < set->region_count; i++) {

@@ -29,6 +29,8 @@ static const struct verb {
 	{"take", service_take, "vm name request ", false},
 	{"restore", service_restore, "vm id name latest boot undo keep_undo paused ", false},
 	{"snapshots", service_snapshots, "vm ", false},
+	{"clone", service_clone, "vm id name latest boot as slot paused ", false},
+	{"remove", service_remove, "vm ", false},
 	{"delete", service_delete, "vm id name undo ", false},
 	{"set", service_set, "vm id name new_name pinned ", false},
 	{"diff", service_diff, "vm a b from ", false},
@@ -62,6 +64,7 @@ static const struct {
 	{AV_E_MISMATCH, "MISMATCH", "the region of that key has another size"},
 	{AV_E_NOT_ATTACHED, "NOT_ATTACHED", "the VM is not a member of that region"},
 	{AV_E_EXHAUSTED, "EXHAUSTED", "the memory for regions at run time is used up"},
+	{AV_E_IN_USE, "IN_USE", "a clone shares its pages"},
 };
 
 struct service_result service_call(struct service *service, uint32_t number, uint64_t x1,
@@ -243,9 +246,11 @@ void service_add_id(struct line_out *out, const char *key, uint64_t id)
 
 void service_add_state(struct line_out *out, uint64_t state)
 {
-	static const char *const names[] = {"running", "paused", "starved", "crashed", "stopped"};
+	static const char *const names[] = {"running", "paused",  "starved",
+					    "crashed", "stopped", "empty"};
 
-	line_add_text(out, "state", state < 5 ? names[state] : "unknown");
+	line_add_text(out, "state",
+		      state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown");
 }
 
 static int64_t send_hello(struct service *service, const char *verb)

@@ -48,8 +48,7 @@ static int64_t add_choice(struct service *service, const char *key, uint64_t spe
 	return status;
 }
 
-/* Which snapshot: exactly one of id, name and the flags that the verb takes. */
-static int64_t choose(struct service *service, uint64_t vm, uint64_t *id)
+int64_t service_choose(struct service *service, uint64_t vm, uint64_t *id)
 {
 	const struct line *line = &service->line;
 	const char *name = line_text(line, "name");
@@ -122,7 +121,7 @@ int64_t service_restore(struct service *service)
 	if (status == 0)
 		status = service_flag(service, "paused", &paused);
 	if (status == 0)
-		status = choose(service, vm, &id);
+		status = service_choose(service, vm, &id);
 	if (status != 0)
 		return status;
 	result = service_call(service, AV_HVC_SNAPSHOT_RESTORE, vm, id,
@@ -158,6 +157,7 @@ static void send_snapshot(struct service *service, const struct av_snapshot_info
 	line_add_number(out, "pinned", info->pinned);
 	service_add_state(out, info->state);
 	line_add_number(out, "base", info->is_base);
+	line_add_number(out, "clones", info->clones);
 	service_send(service);
 }
 
@@ -194,7 +194,7 @@ int64_t service_delete(struct service *service)
 	int64_t status = service_target(service, &vm);
 
 	if (status == 0)
-		status = choose(service, vm, &id);
+		status = service_choose(service, vm, &id);
 	if (status != 0)
 		return status;
 	result = service_call(service, AV_HVC_SNAPSHOT_DELETE, vm, id, 0, 0, 0);
@@ -215,7 +215,7 @@ int64_t service_set(struct service *service)
 	if (status == 0)
 		status = service_flag(service, "pinned", &pinned);
 	if (status == 0)
-		status = choose(service, vm, &id);
+		status = service_choose(service, vm, &id);
 	if (status != 0)
 		return status;
 	if (!line_find(line, "new_name") && !line_find(line, "pinned"))

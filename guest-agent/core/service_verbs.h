@@ -31,6 +31,11 @@ int64_t service_snapshots(struct service *service);
 int64_t service_delete(struct service *service);
 int64_t service_set(struct service *service);
 
+/* Which snapshot of vm: exactly one of id, name and the flags that the verb takes. 0, SERVICE_ANSWERED, or AV_E_*. */
+int64_t service_choose(struct service *service, uint64_t vm, uint64_t *id);
+int64_t service_clone(struct service *service);
+int64_t service_remove(struct service *service);
+
 int64_t service_diff(struct service *service);
 int64_t service_state(struct service *service);
 

@@ -51,6 +51,14 @@ static void send_vm(struct service *service, const struct av_vm_info *vm)
 	line_add_number(out, "cpu", vm->vcpu_cpu0);
 	add_vcpus(out, vm);
 	line_add_hex(out, "flags", vm->flags);
+	if (vm->slot[0])
+		service_add_name(out, "slot", vm->slot);
+	/* Not by service_vm_name(), which may use the buffer that vm is in. */
+	if (vm->source_vm < service->vm_count && vm->slot[0]) {
+		service_add_name(out, "source", service->vm_names[vm->source_vm]);
+		service_add_id(out, "source_id", vm->source_id);
+	}
+	line_add_number(out, "clones", vm->clone_count);
 	if (vm->state == AV_STATE_CRASHED) {
 		while (length < sizeof(vm->crash_reason) && vm->crash_reason[length])
 			length++;
@@ -72,6 +80,7 @@ static int64_t ask_vm(struct service *service, uint64_t vm)
 
 int64_t service_vms(struct service *service)
 {
+	service_learn(service);
 	for (uint64_t i = 0; i < AV_VM_MAX; i++) {
 		int64_t status = ask_vm(service, i);
 

@@ -72,6 +72,15 @@ int call_VM_INFO(struct call *call)
 		info.crash_word = vm->crash.word;
 		memcpy(info.crash_reason, vm->crash.reason, sizeof(info.crash_reason));
 	}
+	info.source_id = AV_SNAPSHOT_NONE;
+	info.source_vm = AV_VM_SELF;
+	if (vm->slot)
+		memcpy(info.slot, vm->slot->name, sizeof(info.slot));
+	if (vm->source && vm->state != AV_STATE_EMPTY) {
+		info.source_id = vm->mem.source->id;
+		info.source_vm = vm->source->index;
+	}
+	info.clone_count = vm->mem.clone_count;
 	info.vcpu_cpu0 = vm->vcpus[0].cpu->id;
 	memset(info.vcpu_cpu, 0xff, sizeof(info.vcpu_cpu));
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {

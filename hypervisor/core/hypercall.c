@@ -59,6 +59,14 @@ int call_end_with(struct call *call, int status)
 	return CALL_NO_RETURN;
 }
 
+/* An empty slot is no VM, but one may ask what it is; and the removal of its last VM may be going on. */
+static bool is_nobody(const struct vm *vm, uint32_t number)
+{
+	if (vm->state != AV_STATE_EMPTY || number == AV_HVC_VM_INFO)
+		return false;
+	return number != AV_HVC_VM_REMOVE || !vm->mem.source;
+}
+
 static void vendor_call(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
@@ -72,7 +80,10 @@ static void vendor_call(struct vcpu *vcpu)
 		call_decode(vcpu->x, vm->flags & AV_VM_FLAG_CONTROL, vm->index, vm_count, &call.in);
 	if (!status) {
 		call.target = call.in.target == CALL_TARGET_NONE ? NULL : vms[call.in.target];
-		status = handlers[call.in.number](&call);
+		if (call.target && call.target != vm && is_nobody(call.target, call.in.number))
+			status = AV_E_NOT_FOUND;
+		else
+			status = handlers[call.in.number](&call);
 		if (status == AV_E_BAD_ADDRESS && vm->mem.host_starved) {
 			/* Only answers are written by calls, so the call can be made again: before it, the VM starves. */
 			vcpu->pc -= 4;

@@ -12,7 +12,7 @@
 #define SLICE_MOST UINT64_C(10000000000)
 #define VM_FLAGS                                                                                \
 	(AV_VM_FLAG_CONTROL | AV_VM_FLAG_CLOCK_FOLLOW | AV_VM_FLAG_PAUSED | AV_VM_FLAG_REFUSE | \
-	 AV_VM_FLAG_NO_SHM | AV_VM_FLAG_FLASH)
+	 AV_VM_FLAG_NO_SHM | AV_VM_FLAG_FLASH | AV_VM_FLAG_SPARE)
 
 /* Put "table[index].field" together in view->wrong. */
 static const char *wrong_at(struct manifest_view *view, const char *table, uint32_t index,
@@ -198,6 +198,18 @@ static const char *check_vcpus(const struct manifest_view *view, const struct av
 	return NULL;
 }
 
+/* Nothing of a spare slot is there at boot. */
+static const char *check_spare(const struct av_manifest_vm *vm)
+{
+	if (vm->flags != AV_VM_FLAG_SPARE)
+		return "flags";
+	if (vm->entry)
+		return "entry";
+	if (vm->x0)
+		return "x0";
+	return vm->segment_count ? "segment_count" : NULL;
+}
+
 /* segments is how many segments the VMs before this one have: the tables are used up in order. */
 static const char *check_vm(const struct manifest_view *view, uint32_t index, uint32_t segments)
 {
@@ -223,7 +235,11 @@ static const char *check_vm(const struct manifest_view *view, uint32_t index, ui
 		return "ram_size";
 	if (vm->flags & AV_VM_FLAG_FLASH && vm->ram_base != DEVICES_END)
 		return "ram_base";
-	if (!is_aligned(vm->entry, 4) || (!range_within(vm->entry, 4, vm->ram_base, vm->ram_size) &&
+	wrong = vm->flags & AV_VM_FLAG_SPARE ? check_spare(vm) : NULL;
+	if (wrong)
+		return wrong;
+	if (!is_aligned(vm->entry, 4) || (!(vm->flags & AV_VM_FLAG_SPARE) &&
+					  !range_within(vm->entry, 4, vm->ram_base, vm->ram_size) &&
 					  !is_in_flash(vm, vm->entry, 4)))
 		return "entry";
 	if (!vm->frame_budget || vm->frame_budget > view->head->ram_size / PAGE_SIZE)
@@ -275,7 +291,8 @@ static const char *check_member(const struct manifest_view *view,
 {
 	const struct av_manifest_member *member = &view->members[index];
 
-	if (member->vm >= view->head->vm_count || view->vms[member->vm].flags & AV_VM_FLAG_CONTROL)
+	if (member->vm >= view->head->vm_count ||
+	    view->vms[member->vm].flags & (AV_VM_FLAG_CONTROL | AV_VM_FLAG_SPARE))
 		return "vm";
 	for (uint32_t i = region->member_first; i < index; i++)
 		if (view->members[i].vm == member->vm)

@@ -61,8 +61,7 @@ int operation_take(struct vm *vm, const struct snapshot_facts *wanted, struct vc
 	return error;
 }
 
-/* After the state parts are loaded: what a restore does besides. VM held and locked. */
-static void restored(struct vm *vm, uint32_t state)
+void operation_restored(struct vm *vm, uint32_t state)
 {
 	vm_new_identity(vm);
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
@@ -120,7 +119,7 @@ static int restore(struct vm *vm, uint64_t id, uint64_t flags, enum av_event_kin
 			state = plan.target->state;
 		snapshot_restore_commit(&vm->mem, &plan);
 		move_crash(vm, plan.undo, result->id == AV_SNAPSHOT_UNDO);
-		restored(vm, state);
+		operation_restored(vm, state);
 		result->generation = vm->generation;
 		event_add(event, vm->index, result->id, vm->generation, NULL);
 		if (plan.undo_skipped)

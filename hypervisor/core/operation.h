@@ -26,6 +26,23 @@ int operation_resume(struct vm *vm);
 int operation_stop(struct vm *vm);
 int operation_crash(struct vm *vm, const char *reason);
 
+/* After the state parts are loaded: a new generation, this state, and what else a restore does. VM held and locked. */
+void operation_restored(struct vm *vm, uint32_t state);
+
+/* --- clone.c */
+
+/*
+ * A VM called name in the empty spare slot, from snapshot id of `from`: AV_E_NOT_FOUND, AV_E_LIMIT (it does not fit the slot).
+ * What abi/README.md has besides is the caller's to check.
+ */
+int operation_clone(struct vm *from, uint64_t id, struct vm *slot, const char name[AV_NAME_SIZE],
+		    uint64_t flags, struct operation_result *result);
+/*
+ * A clone none of whose snapshots has one: it is gone at once, and its frames come back a bounded number at a time: true when
+ * there are more, and the call is to be made again. An empty slot: the same for what an earlier call has left.
+ */
+bool operation_remove(struct vm *vm);
+
 /* The guest asked for a reset: a restart, or crashed when it does nothing else (10 in 10 s). */
 void operation_reset(struct vm *vm);
 

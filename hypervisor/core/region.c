@@ -209,7 +209,7 @@ void region_init(void)
 		init_region(r);
 	region_pool_init(pool);
 	for (unsigned i = 0; i < vm_count && pool; i++)
-		if (!(vms[i]->flags & (AV_VM_FLAG_CONTROL | AV_VM_FLAG_NO_SHM)))
+		if (!(vms[i]->flags & (AV_VM_FLAG_CONTROL | AV_VM_FLAG_NO_SHM | AV_VM_FLAG_SPARE)))
 			vmem_reserve_window(&vms[i]->mem, pool + WINDOW_LEAST);
 }
 

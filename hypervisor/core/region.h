@@ -128,5 +128,7 @@ size_t region_state_size(const struct vm *vm);
 size_t region_state_used(const void *saved);
 void region_state_save(void *vm, void *to);
 void region_state_load(void *vm, const void *from);
+/* vm is a clone of `from`, in none of its regions: an event for each that the state saved there had. from's lock is not needed. */
+void region_adopt(struct vm *vm, const struct vm *from, const void *saved);
 /* After a load, state and generation set: attachments, doorbells and lines as the snapshot has them. VM held and locked. */
 void region_restored(struct vm *vm);

@@ -81,6 +81,21 @@ void region_state_load(void *ctx, const void *from)
 		vm->saved[i] = state->regions[i];
 }
 
+void region_adopt(struct vm *vm, const struct vm *from, const void *saved)
+{
+	const struct saved_state *state = saved;
+
+	vm->saved_count = 0;
+	vm->bells[0] = vm->bells[1] = 0;
+	for (uint32_t i = 0; i < from->fixed_count; i++)
+		event_add(AV_EVENT_REGION_LOST, vm->index, region_number(from->fixed[i]->region),
+			  from->fixed[i]->region->serial, from->fixed[i]->region->name);
+	for (uint64_t i = 0; i < state->count; i++)
+		if (NUMBER(&state->regions[i]) >= AV_REGION_MAX)
+			event_add(AV_EVENT_REGION_LOST, vm->index, NUMBER(&state->regions[i]),
+				  state->regions[i].serial, NULL);
+}
+
 /* What the snapshot says of region n, if it is the one that is there now. */
 static const struct region_saved *find_saved(const struct vm *vm, unsigned n)
 {

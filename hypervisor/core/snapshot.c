@@ -39,7 +39,7 @@ struct snapshot *snapshot_record_new(struct vmem *m, const struct snapshot_facts
 	node_init(frame);
 	record = frame_ptr(frame);
 	record->frame = frame;
-	record->reserved = 0;
+	record->clones = 0;
 	record->pinned = 0;
 	record->request_id = facts->request_id;
 	record->taken = facts->taken;
@@ -100,7 +100,7 @@ static void load_parts(const struct vmem *m, const struct snapshot *record)
 	}
 }
 
-void snapshot_seal(struct vmem *m, struct snapshot *record)
+void snapshot_save_parts(struct vmem *m, struct snapshot *record)
 {
 	for (uint32_t i = 0; i < m->part_count; i++) {
 		const struct state_part *part = &m->parts[i];
@@ -108,6 +108,11 @@ void snapshot_seal(struct vmem *m, struct snapshot *record)
 		if (i >= m->shared_count || frame_at(record->spill[i])->references == 1)
 			part->save(part->ctx, part_address(m, record, i));
 	}
+}
+
+void snapshot_seal(struct vmem *m, struct snapshot *record)
+{
+	snapshot_save_parts(m, record);
 	record->parent = m->origin;
 	record->ram_count = m->ram_count;
 	vmem_hand_over(m, record);
@@ -157,7 +162,7 @@ static bool evict_oldest(struct vmem *m)
 	for (uint32_t i = 0; i < m->snapshot_count; i++) {
 		uint64_t id = snapshot_at(m, i)->id;
 
-		if (snapshot_at(m, i)->pinned)
+		if (snapshot_at(m, i)->pinned || snapshot_at(m, i)->clones)
 			continue;
 		delete_at(m, i);
 		report_eviction(m, id);
@@ -286,6 +291,8 @@ int snapshot_delete(struct vmem *m, uint64_t id)
 		return AV_E_NOT_FOUND;
 	if (snapshot->pinned)
 		return AV_E_PINNED;
+	if (snapshot->clones)
+		return AV_E_IN_USE;
 	if (snapshot == m->undo)
 		drop_undo(m);
 	else

@@ -24,8 +24,8 @@ struct snapshot {
 	uint64_t ram_count;
 	uint32_t state; /* AV_STATE_* recorded */
 	uint32_t pinned;
-	uint32_t frame; /* its own */
-	uint32_t reserved;
+	uint32_t frame;  /* its own */
+	uint32_t clones; /* VMs made from it: as long as there are any it stays */
 	uint32_t spill[SNAPSHOT_SPILL_MAX];
 	char name[AV_NAME_SIZE];
 };
@@ -77,12 +77,31 @@ int snapshot_restore_prepare(struct vmem *m, uint64_t id, bool keep_undo,
 void snapshot_restore_commit(struct vmem *m, const struct snapshot_restore *plan);
 void snapshot_restore_abort(struct vmem *m, const struct snapshot_restore *plan);
 
-/* AV_E_NOT_FOUND, AV_E_PINNED (also boot). Unlinked at once, memory comes back through vmem_reap().
+/* AV_E_NOT_FOUND, AV_E_PINNED (also boot), AV_E_IN_USE (a clone). Unlinked at once, memory comes back through vmem_reap().
  * VM may run. */
 int snapshot_delete(struct vmem *m, uint64_t id);
-/* Give up undo, else the oldest unpinned snapshot: false when there is none or the policy refuses.
+/* Give up undo, else the oldest snapshot that is neither pinned nor held by a clone: false when there is none or the policy refuses.
  */
 bool snapshot_evict(struct vmem *m);
+
+/* --- snapshot_clone.c: VMs made from another's snapshot, whose pages and tables they share */
+
+/* A clone needs this snapshot of m, until snapshot_unhold(). m's lock. */
+void snapshot_hold(struct vmem *m, struct snapshot *snapshot);
+void snapshot_unhold(struct vmem *m, struct snapshot *snapshot);
+/* True when a VM of from's shape fits the spare slot m. Reads nothing that changes. */
+bool snapshot_clone_fits(const struct vmem *m, const struct vmem *from);
+/*
+ * The empty slot m has from now on the memory of `source`, which is held and one of from's; `part_count` parts, as they are now,
+ * and this memory become its boot. from's lock is not needed. Cannot fail. [stopped]
+ */
+void snapshot_clone(struct vmem *m, const struct vmem *from, struct snapshot *source,
+		    uint32_t part_count, const struct snapshot_facts *facts);
+/*
+ * Empty the slot again, at most so many snapshots or nodes at once: true when more is left. No clone may hold one of its snapshots.
+ * At the end m holds what vmem_init_spare() left it with, and needs its source no more. [stopped]
+ */
+bool snapshot_clone_empty(struct vmem *m, uint32_t most);
 
 /* id as in restore. NULL: not there. */
 struct snapshot *snapshot_find(struct vmem *m, uint64_t id);

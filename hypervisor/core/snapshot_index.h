@@ -14,6 +14,8 @@ void snapshot_index_remove(struct vmem *m, uint32_t position);
  * available, evicts nothing. */
 struct snapshot *snapshot_record_new(struct vmem *m, const struct snapshot_facts *facts);
 void snapshot_record_free(struct vmem *m, struct snapshot *record);
+/* The state parts go into the record, but those that another record shares with it. */
+void snapshot_save_parts(struct vmem *m, struct snapshot *record);
 /* The live tree and the state parts go into the record. */
 void snapshot_seal(struct vmem *m, struct snapshot *record);
 /* A record out of all lists: state freed, tree to the reaper. */

@@ -61,10 +61,12 @@ void snapshot_info(struct vmem *m, const struct snapshot *snapshot, struct av_sn
 		.vm_time_ns = snapshot->vm_time,
 		.pages_unique = counts.unique,
 		.pages_shared = snapshot->ram_count - counts.unique,
-		.pages_reclaimable = snapshot == m->boot ? 0 : counts.reclaimable,
+		.pages_reclaimable =
+			snapshot == m->boot || snapshot->clones ? 0 : counts.reclaimable,
 		.pinned = snapshot->pinned,
 		.state = snapshot->state,
 		.is_base = snapshot == m->base,
+		.clones = snapshot->clones,
 	};
 	__builtin_memcpy(info->name, snapshot->name, AV_NAME_SIZE);
 }

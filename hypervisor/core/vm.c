@@ -251,6 +251,22 @@ static struct cpu *least_taken(const struct vm *vm, unsigned created)
 	return &cpus[best];
 }
 
+bool vm_is_wide(const struct vm *vm, unsigned count)
+{
+	for (unsigned i = 1; i < count; i++)
+		if (vm->vcpus[i].cpu != vm->vcpus[0].cpu)
+			return true;
+	return false;
+}
+
+/* Of spare slots the first vCPUs are spread: most clones have no more. */
+static struct cpu *cpu_of(const struct vm *vm, unsigned index)
+{
+	if (vm->manifest->vcpu_cpu[index] != 0xff)
+		return &cpus[vm->manifest->vcpu_cpu[index]];
+	return vm->slot ? &cpus[(vm->index + index) % cpu_count] : least_taken(vm, index);
+}
+
 static void create_vcpus(struct vm *vm)
 {
 	const struct av_manifest_vm *m = vm->manifest;
@@ -262,11 +278,11 @@ static void create_vcpus(struct vm *vm)
 
 		vcpu->vm = vm;
 		vcpu->index = i;
-		vcpu->cpu = m->vcpu_cpu[i] != 0xff ? &cpus[m->vcpu_cpu[i]] : least_taken(vm, i);
+		vcpu->cpu = cpu_of(vm, i);
 		vcpu_reset(vcpu, m->entry, m->x0);
-		vcpu->power = i == 0 ? VCPU_ON : VCPU_OFF;
-		vm->wide |= vcpu->cpu != vm->vcpus[0].cpu;
+		vcpu->power = i == 0 && !vm->slot ? VCPU_ON : VCPU_OFF;
 	}
+	vm->wide = vm_is_wide(vm, vm->vcpu_count);
 }
 
 /* What the bundle has for this VM, in its place. */
@@ -303,8 +319,7 @@ static void create_memory(struct vm *vm, unsigned vmid_share)
 		config.ram_size += config.ram_base - PLAT_FLASH_STORE;
 		config.ram_base = PLAT_FLASH_STORE;
 	}
-	error = vmem_init(&vm->mem, &config);
-
+	error = vm->slot ? vmem_init_spare(&vm->mem, &config) : vmem_init(&vm->mem, &config);
 	if (error)
 		boot_refuse("vm[%u] (%s): memory: error %d (frame_budget %lu)", vm->index, vm->name,
 			    error, m->frame_budget);
@@ -325,11 +340,12 @@ void vm_create(unsigned index)
 	struct vm *vm = boot_alloc(sizeof(*vm));
 
 	vm->manifest = m;
+	vm->slot = m->flags & AV_VM_FLAG_SPARE ? m : NULL;
 	vm->index = index;
 	vm->flags = m->flags;
 	memcpy(vm->name, m->name, sizeof(vm->name));
 	vm->slice = ns_to_ticks(m->slice_ns ? m->slice_ns : SCHED_SLICE_NS);
-	vm->state = AV_STATE_RUNNING;
+	vm->state = vm->slot ? AV_STATE_EMPTY : AV_STATE_RUNNING;
 	create_vcpus(vm);
 	devices_init(vm);
 	ports_claim(vm);
@@ -347,6 +363,8 @@ void vm_seal(struct vm *vm)
 	struct snapshot_facts facts;
 	int error;
 
+	if (vm->slot)
+		return;
 	memset(&facts, 0, sizeof(facts));
 	facts.taken = counter_now() - counter_start;
 	facts.state = vm->flags & AV_VM_FLAG_PAUSED ? AV_STATE_PAUSED : AV_STATE_RUNNING;

@@ -117,7 +117,9 @@ struct vm {
 
 	struct flash *flash; /* NULL: none */
 
-	const struct av_manifest_vm *manifest;
+	const struct av_manifest_vm *manifest; /* a clone: its source's */
+	const struct av_manifest_vm *slot;     /* of a spare slot, a clone in it or none; else NULL */
+	struct vm *source;		       /* a clone: whose snapshot it was made from (mem.source) */
 	struct av_vm_stats stats; /* exits and cpu_ns: of the vCPUs */
 	struct log_limit {
 		uint64_t window;
@@ -151,11 +153,14 @@ extern struct vm *vms[AV_VM_MAX + 1];
 extern unsigned vm_count;
 extern struct spinlock op_lock;
 
-/* Make the VM of manifest entry index: memory, devices, vCPUs, boot snapshot. BUG on what the manifest check rules out. */
+/* Make the VM of manifest entry index: memory, devices, vCPUs; or a spare slot. BUG on what the manifest check rules out. */
 void vm_create(unsigned index);
 
-/* Regions attached and state complete: what is there becomes `boot`, and the VM starts (or stays paused). */
+/* Regions attached and state complete: what is there becomes `boot`, and the VM starts (or stays paused). A slot stays empty. */
 void vm_seal(struct vm *vm);
+
+/* Whether its first count vCPUs live on more than one CPU: vm->wide. */
+bool vm_is_wide(const struct vm *vm, unsigned count);
 
 /* Events and the log name VMs by this when there is none. */
 #define VM_NONE 0xFFFFFFFF

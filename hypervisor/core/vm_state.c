@@ -119,6 +119,26 @@ void vm_state_parts(struct vm *vm)
 					    vcpu_load_part, &vm->vcpus[i], NULL});
 }
 
+uint32_t vm_state_count(unsigned vcpus)
+{
+	return 2 + vcpus;
+}
+
+void vm_state_adopt(struct vm *vm, const struct vm *from, const struct snapshot *snapshot)
+{
+	const struct vm_saved *saved = snapshot_part(&from->mem, snapshot, 0);
+
+	vgic_adopt(&vm->gic, &saved->gic, vm->vcpu_count);
+	vgic_lower_lines(&vm->gic, AV_REGION_INTID(0), AV_REGION_NUMBERS);
+	vpl011_load(&vm->uart, &saved->uart);
+	vpl031_load(&vm->rtc, &saved->rtc);
+	vconsole_load(&vm->console, &saved->console);
+	vm->device_version = ++vm->device_versions;
+	region_adopt(vm, from, snapshot_part(&from->mem, snapshot, 1));
+	for (unsigned i = 0; i < vm->vcpu_count; i++)
+		vcpu_load_part(&vm->vcpus[i], snapshot_part(&from->mem, snapshot, 2 + i));
+}
+
 /* FNV-1a, by words: tells equal items from others, no more. */
 static uint64_t checksum(const void *bytes, size_t size)
 {

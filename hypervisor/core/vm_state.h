@@ -6,6 +6,14 @@
 /* Fill vm->parts. The devices and vCPUs exist. */
 void vm_state_parts(struct vm *vm);
 
+/* How many parts a VM of so many vCPUs without flash has. */
+uint32_t vm_state_count(unsigned vcpus);
+/*
+ * vm, of the same shape as `from`, without flash, gets the state that from's snapshot has, but for the regions: it is in none.
+ * Clock stopped, vCPUs off the CPUs. Locks: vm's; the snapshot is held.
+ */
+void vm_state_adopt(struct vm *vm, const struct vm *from, const struct snapshot *snapshot);
+
 /*
  * For who compares snapshots: the items that the parts are made of, "gic", "clock", "vcpu" and the like, how many there
  * are, which part (its number as in vm->parts; part_count: no such item) has one, and what it says in a saved part.

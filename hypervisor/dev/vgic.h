@@ -214,5 +214,9 @@ bool vgic_mmio(struct vgic *v, unsigned cpu, enum vgic_frame frame, uint64_t off
  * state as saved after vgic_init(). A loaded state may hold anything: it is made safe. */
 void vgic_save(const struct vgic *v, struct vgic_dist_state *to);
 void vgic_load(struct vgic *v, const struct vgic_dist_state *from);
+/* The state of another VM's distributor, with so many vCPUs here; their own parts follow. */
+void vgic_adopt(struct vgic *v, const struct vgic_dist_state *from, unsigned cpu_count);
+/* These SPIs, whole banks of 32, have nothing on their lines any more. */
+void vgic_lower_lines(struct vgic *v, unsigned intid, unsigned count);
 void vgic_cpu_save(const struct vgic *v, unsigned cpu, struct vgic_cpu_state *to);
 void vgic_cpu_load(struct vgic *v, unsigned cpu, const struct vgic_cpu_state *from);

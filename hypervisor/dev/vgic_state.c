@@ -21,6 +21,22 @@ void vgic_load(struct vgic *v, const struct vgic_dist_state *from)
 	}
 }
 
+void vgic_adopt(struct vgic *v, const struct vgic_dist_state *from, unsigned cpu_count)
+{
+	v->cpu_count = (uint8_t)cpu_count;
+	v->dist = *from;
+	v->dist.ctlr &= VGIC_CTLR_GROUPS;
+	vgic_changed(v); /* no state of this VM has that version */
+}
+
+void vgic_lower_lines(struct vgic *v, unsigned intid, unsigned count)
+{
+	BUG_ON(intid < 32 || intid % 32 || count % 32 || intid + count > VGIC_INTID_COUNT);
+	for (unsigned bank = intid / 32; bank < (intid + count) / 32; bank++)
+		v->dist.bank[bank - 1].line = 0;
+	vgic_changed(v);
+}
+
 void vgic_cpu_save(const struct vgic *v, unsigned cpu, struct vgic_cpu_state *to)
 {
 	BUG_ON(v->cpu[cpu].lr_used);

@@ -125,13 +125,19 @@ static bool check_node(struct audit *a, uint32_t index)
 
 	if (node->base) {
 		const struct frame *base = frame_at(node->base);
+		bool foreign = node->base < frame_table.count && node_is_foreign(node);
 
-		CHECK(valid_index(a, node->base) && is_node(base), "a base is not a node");
+		CHECK((valid_index(a, node->base) || (foreign && a->m->source)) && is_node(base),
+		      "a base is not a node");
 		CHECK(base->kind == (node->kind == FRAME_ROOT ? FRAME_RECORD : node->kind),
 		      "a base is of another level");
+		CHECK(!foreign || !(base->flags & FRAME_DEAD) || base->kind != FRAME_RECORD,
+		      "the snapshot a clone was made from is gone");
+		CHECK(!foreign || (!node->next && !node->previous),
+		      "a clone is in a list of another VM");
 		CHECK(node->kind != FRAME_ROOT || !(node->flags & FRAME_DEAD),
 		      "the live root is dead");
-		a->borrowing++;
+		a->borrowing += !foreign;
 	}
 	for (uint32_t b = node->borrowers; b; b = frame_at(b)->next) {
 		CHECK(valid_index(a, b) && is_node(frame_at(b)), "a borrower is not a node");
@@ -196,6 +202,15 @@ static bool see_record(struct audit *a, const struct snapshot *record)
 	return true;
 }
 
+static uint64_t clones_held(const struct vmem *m)
+{
+	uint64_t count = m->boot ? m->boot->clones : 0;
+
+	for (uint32_t i = 0; i < m->snapshot_count; i++)
+		count += snapshot_at(m, i)->clones;
+	return count;
+}
+
 static bool see_records(struct audit *a)
 {
 	struct vmem *m = a->m;
@@ -210,6 +225,9 @@ static bool see_records(struct audit *a)
 	CHECK(!m->base || m->base == m->boot || snapshot_find(m, m->base->id) == m->base,
 	      "the base is not a snapshot of this VM");
 	CHECK(!m->base || m->base != m->undo, "undo is the base");
+	CHECK(clones_held(m) == m->clone_count, "the count of clones is wrong");
+	CHECK(!m->source || m->source->clones, "a clone does not hold what it was made from");
+	CHECK(!m->boot == !m->ram_size, "an empty slot has memory");
 	return see_record(a, m->boot) && see_record(a, m->undo);
 }
 

@@ -24,8 +24,8 @@ static void count_tlbi(struct vmem *m, bool wide)
 }
 
 /*
- * The page of this leaf may be executed from now on, in this table and in those it was borrowed
- * from. Taking away XN needs no break-before-make; who still has it cached faults once more.
+ * The page of this leaf may be executed from now on, in this table and in those of this VM it was
+ * borrowed from. Taking away XN needs no break-before-make; who still has it cached faults once more.
  */
 static void make_executable(struct vmem *m, uint64_t *l3, uint64_t index)
 {
@@ -35,13 +35,13 @@ static void make_executable(struct vmem *m, uint64_t *l3, uint64_t index)
 	arch_exec_sync(pa_ptr(s2_pa(l3[index])));
 	m->stats.cache_syncs++;
 	for (;;) {
-		uint32_t base = frame_at(frame_index(ptr_pa(table)))->base;
+		const struct frame *node = frame_at(frame_index(ptr_pa(table)));
 
 		entry = arch_entry_read(&table[index]);
 		arch_entry_write(&table[index], entry & ~S2_XN);
-		if (entry & S2_OWN || !base)
+		if (entry & S2_OWN || !node->base || node_is_foreign(node))
 			return;
-		table = frame_ptr(base);
+		table = frame_ptr(node->base);
 	}
 }
 
@@ -152,6 +152,12 @@ static void publish_l3(struct vmem *m, const struct vmem_walk *walk, uint64_t *l
 	publish(m, walk->root_entry, l2, address, wide);
 }
 
+/* A page that is not executable yet, in a table of the VM this one is a clone of: that table is not ours to write. */
+static bool needs_own_table(const struct vmem *m, const uint64_t *l3, uint64_t leaf)
+{
+	return leaf & S2_XN && frame_at(frame_index(ptr_pa(l3)))->owner != m->budget.owner;
+}
+
 /* RAM in a chunk whose private L3 is not known: find it, or copy the tables down to it. */
 static enum vmem_fault table_fault(struct vmem *m, ipa_t address, bool write, bool wide)
 {
@@ -167,7 +173,7 @@ static enum vmem_fault table_fault(struct vmem *m, ipa_t address, bool write, bo
 			return vmem_fault(m, address, write, wide);
 		}
 		old = walk.l3 ? arch_entry_read(&walk.l3[index]) : 0;
-		if (old & S2_VALID && !write)
+		if (old & S2_VALID && !write && !needs_own_table(m, walk.l3, old))
 			return allowed(m, address, write, walk.l3);
 		if (frame_available(&m->budget) >= (walk.l2_private ? 2 : 3))
 			break;
@@ -175,12 +181,18 @@ static enum vmem_fault table_fault(struct vmem *m, ipa_t address, bool write, bo
 			return VMEM_STARVED;
 	}
 
-	uint64_t leaf = fill_page(m, frame_alloc(&m->budget, FRAME_DATA), old);
+	bool only_table = old & S2_VALID && !write;
+	uint64_t leaf = only_table ? 0 : fill_page(m, frame_alloc(&m->budget, FRAME_DATA), old);
 	uint64_t *l3 = copy_table(m, walk.l3, FRAME_L3);
 
-	arch_entry_write(&l3[index], leaf);
+	if (only_table)
+		make_executable(m, l3, index);
+	else
+		arch_entry_write(&l3[index], leaf);
 	publish_l3(m, &walk, l3, address, wide);
 	adopt_table(m, chunk, l3);
+	if (only_table)
+		return VMEM_SPURIOUS;
 	mark_dirty(m, chunk, index);
 	return old & S2_VALID ? VMEM_COPIED : VMEM_TOUCHED;
 }

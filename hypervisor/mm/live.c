@@ -124,7 +124,7 @@ void vmem_revert(struct vmem *m)
 	arch_table_barrier();
 }
 
-void vmem_switch(struct vmem *m, const struct snapshot *record)
+static void release_live(struct vmem *m)
 {
 	unlink_regions(m);
 	forget_dirty(m);
@@ -132,6 +132,19 @@ void vmem_switch(struct vmem *m, const struct snapshot *record)
 		if (m->root[i] & S2_OWN)
 			node_release(m, entry_frame(m->root[i]));
 	node_detach(m, m->root_frame);
+}
+
+void vmem_abandon(struct vmem *m)
+{
+	release_live(m);
+	for (uint32_t i = 0; i < S2_ROOT_ENTRIES; i++)
+		arch_entry_write(&m->root[i], 0);
+	arch_table_barrier();
+}
+
+void vmem_switch(struct vmem *m, const struct snapshot *record)
+{
+	release_live(m);
 	borrow_root(m, record);
 	arch_table_barrier();
 }

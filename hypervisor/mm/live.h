@@ -12,6 +12,8 @@ void vmem_revert(struct vmem *m);
 /* The live tree, if anything is left of it, goes to the reaper; the VM goes on with a root borrowed
  * from this record. */
 void vmem_switch(struct vmem *m, const struct snapshot *record);
+/* The live tree goes to the reaper and nothing takes its place: a clone that is removed. */
+void vmem_abandon(struct vmem *m);
 /* Last: the translations cached so far are not used any more. */
 void vmem_renew_vmid(struct vmem *m);
 

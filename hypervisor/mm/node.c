@@ -24,6 +24,9 @@ void node_borrow(uint32_t index, uint32_t base)
 
 	node->base = base;
 	node->previous = 0;
+	node->next = 0;
+	if (node_is_foreign(node))
+		return;
 	node->next = frame_at(base)->borrowers;
 	if (node->next)
 		frame_at(node->next)->previous = index;
@@ -53,6 +56,10 @@ void node_detach(struct vmem *m, uint32_t index)
 
 	if (!base)
 		return;
+	if (node_is_foreign(node)) {
+		node->base = 0;
+		return;
+	}
 	if (node->previous)
 		frame_at(node->previous)->next = node->next;
 	else
@@ -73,7 +80,7 @@ void node_succeed(uint32_t index, uint32_t heir)
 	to->next = node->next;
 	to->previous = node->previous;
 	node->base = node->next = node->previous = 0;
-	if (!to->base)
+	if (!to->base || node_is_foreign(to))
 		return;
 	if (to->previous)
 		frame_at(to->previous)->next = heir;

@@ -11,6 +11,11 @@
  * Entries not OWN in the borrower equal the base's (but for XN, which goes once and for all),
  * except those that point to shared regions: these stand only where RAM never is, so the base has
  * nothing there.
+ *
+ * A clone's nodes may be copied from nodes of another VM: those of the snapshot it was made from, which
+ * stay where they are as long as that is held (snapshot_hold()). Such a base is only read. It is in
+ * none of the clone's lists, and the clone in none of its: no lock of the other VM is needed. There,
+ * OWN may appear and XN go meanwhile; nothing else changes.
  */
 #pragma once
 #include <arch/mem.h>
@@ -30,6 +35,12 @@ bool node_reap_one(struct vmem *m);
 
 /* The entries of a node, and which of them may be used. */
 uint64_t *node_entries(const struct vmem *m, uint32_t index, uint32_t *first, uint32_t *last);
+
+/* The base of this node, which has one, is another VM's. */
+static inline bool node_is_foreign(const struct frame *node)
+{
+	return frame_at(node->base)->owner != node->owner;
+}
 
 static inline void *frame_ptr(uint32_t index)
 {

@@ -21,12 +21,14 @@ static uint64_t frames_for(uint64_t bytes)
 
 /* First fit, 64-aligned; false when a part is too big or there are too many. Those to be shared come
  * first. */
-static bool place_parts(struct vmem *m)
+bool vmem_place_parts(struct vmem *m, uint32_t part_count)
 {
 	uint32_t end[1 + SNAPSHOT_SPILL_MAX] = {RECORD_HEAD};
 
-	if (m->part_count > VMEM_PART_MAX)
+	if (part_count > VMEM_PART_MAX)
 		return false;
+	m->part_count = part_count;
+	m->shared_count = 0;
 	while (m->shared_count < m->part_count && m->parts[m->shared_count].same) {
 		if (++m->shared_count > SNAPSHOT_SPILL_MAX)
 			return false;
@@ -81,6 +83,7 @@ static int allocate_maps(struct vmem *m, const struct vmem_config *config)
 	for (uint64_t i = 0; i < frames_for(chunk_bytes); i++)
 		arch_page_zero(frame_ptr(chunks + (uint32_t)i));
 	m->chunks = frame_ptr(chunks);
+	m->chunk_count = config->ram_size >> REGION_2M_SHIFT;
 	m->index = frame_ptr(index);
 	m->index_mask = (uint32_t)capacity - 1;
 	node_init(m->root_frame);
@@ -104,7 +107,6 @@ int vmem_init(struct vmem *m, const struct vmem_config *config)
 		.snapshot_keep = config->snapshot_keep ? config->snapshot_keep : SNAPSHOT_MAX,
 		.refuse = config->refuse,
 		.parts = config->parts,
-		.part_count = config->part_count,
 		.evicted = config->evicted,
 		.evicted_ctx = config->evicted_ctx,
 		.reclaim = snapshot_evict,
@@ -113,13 +115,23 @@ int vmem_init(struct vmem *m, const struct vmem_config *config)
 	    !sum_fits(config->ram_base, config->ram_size, &end) || end > 1UL << S2_IPA_BITS)
 		return AV_E_INVALID;
 	if (!config->owner || !config->vmid_first || !config->vmid_count ||
-	    config->snapshot_keep > SNAPSHOT_MAX || !place_parts(m))
+	    config->snapshot_keep > SNAPSHOT_MAX || !vmem_place_parts(m, config->part_count))
 		return AV_E_INVALID;
 	m->root_first = (uint32_t)s2_root_index(config->ram_base);
 	m->root_last = (uint32_t)s2_root_index(end - 1);
 	if (!frame_budget_init(&m->budget, config->owner, config->frame_limit))
 		return AV_E_NO_MEMORY;
 	return allocate_maps(m, config);
+}
+
+int vmem_init_spare(struct vmem *m, const struct vmem_config *config)
+{
+	int error = vmem_init(m, config);
+
+	if (!error && frame_available(&m->budget) < 1 + m->spill_count)
+		error = AV_E_NO_MEMORY;
+	m->ram_size = 0;
+	return error;
 }
 
 /* The live tree's own L3 for this address, made if there is none. Before the boot snapshot: nothing

@@ -108,6 +108,8 @@ struct vmem {
 	struct vmem_stats stats;
 	bool host_starved; /* a write of vmem_host_access() found no frame; its caller clears it */
 
+	uint64_t chunk_count; /* there are: a spare slot may have more than RAM needs */
+
 	uint64_t *root; /* of the live tree */
 	uint32_t root_frame;
 	uint32_t root_first, root_last; /* its entries that may be used */
@@ -131,6 +133,9 @@ struct vmem {
 	uint32_t index_first;
 	uint32_t snapshot_count;
 	uint32_t snapshot_keep;
+	uint32_t clone_count; /* of all its snapshots */
+	struct snapshot
+		*source; /* a clone: the other VM's snapshot it was made from, which it holds */
 	bool refuse;
 	const struct state_part *parts;
 	uint32_t part_count;
@@ -225,6 +230,15 @@ void vmem_drain(struct vmem *m, bool stopped);
 /* Recount and compare every invariant of DESIGN 8 for one VM: 0, or AV_E_INTEGRITY and *why says
  * which. */
 int vmem_audit(struct vmem *m, const char **why);
+
+/*
+ * A spare slot, empty: it has the maps for config's RAM, and no RAM. snapshot_clone() makes a VM of it. As vmem_init(); false
+ * also when frame_limit does not do for a clone's boot snapshot.
+ */
+int vmem_init_spare(struct vmem *m, const struct vmem_config *config);
+
+/* m is now of that many state parts: where each lies in a record. False: they do not fit. No snapshot may be there. */
+bool vmem_place_parts(struct vmem *m, uint32_t part_count);
 
 /*
  * The least frame_limit that runs a VM of this size with all its RAM touched and no snapshot but

@@ -3,7 +3,8 @@
  * errors.c - reaches each error that abi/README.md documents, and says `errors: CALL ERROR` when it was that one.
  * As an ordinary VM (snapshots: {keep: 4, when-full: refuse}, little memory for them, member of one region) it says so on
  * its console. In place of the control VM it says so in the hypervisor's log and then serves as the agent: what needs the
- * privilege is reached there, with VM 1 as the target, which must be one that nobody else commands. Never ends.
+ * privilege is reached there, with VM 1 as the target, which must be one that nobody else commands; VM 3 has more RAM than the two
+ * spare slots, 4 and 5, take. Never ends.
  */
 #include "baremetal/guest.h"
 #include "baremetal/serve.h"
@@ -16,14 +17,17 @@
 #define PAGES (GUEST_RAM_BASE + 0x400000)
 #define PAGE_COUNT 992
 #define TARGET 1
+#define LARGE 3 /* a VM that fits no spare slot */
+#define SLOT 4
+#define SECOND_SLOT 5
 
 static bool control;
 static unsigned int wrong;
 
 static const char *const names[] = {
-	"OK",          "NOT_SUPPORTED", "INVALID",     "DENIED",       "NOT_FOUND",
-	"WRONG_STATE", "NO_MEMORY",     "BAD_ADDRESS", "EXISTS",       "PINNED",
-	"LIMIT",       "INTEGRITY",     "MISMATCH",    "NOT_ATTACHED", "EXHAUSTED",
+	"OK",        "NOT_SUPPORTED", "INVALID",   "DENIED", "NOT_FOUND", "WRONG_STATE",
+	"NO_MEMORY", "BAD_ADDRESS",   "EXISTS",    "PINNED", "LIMIT",     "INTEGRITY",
+	"MISMATCH",  "NOT_ATTACHED",  "EXHAUSTED", "IN_USE",
 };
 
 static const char *name_of(int64_t status)
@@ -273,6 +277,49 @@ static void comparisons(void)
 	expect("SNAPSHOT_STATE", state_of(TARGET, AV_SNAPSHOT_BOOT, 0, NOWHERE), AV_E_BAD_ADDRESS);
 }
 
+static int64_t clone(uint64_t vm, uint64_t id, uint64_t name, uint64_t slot, uint64_t flags)
+{
+	return hvc_VM_CLONE(vm, id, name, slot, flags).status;
+}
+
+static void clones(void)
+{
+	uint64_t id;
+
+	hvc_VM_REMOVE(SECOND_SLOT); /* of a run before */
+	hvc_VM_REMOVE(SLOT);
+	put_name("twin");
+	expect("any", hvc_VM_PAUSE(SLOT).status, AV_E_NOT_FOUND);
+	expect("any", hvc_VM_REMOVE(SLOT).status, AV_E_NOT_FOUND);
+	expect("VM_CLONE", clone(0, AV_SNAPSHOT_BOOT, NAME, SLOT, 0), AV_E_DENIED);
+	expect("VM_CLONE", clone(TARGET, AV_SNAPSHOT_BOOT, NAME, SLOT, 2), AV_E_INVALID);
+	expect("VM_CLONE", clone(TARGET, AV_SNAPSHOT_UNDO, NAME, SLOT, 0), AV_E_INVALID);
+	expect("VM_CLONE", clone(TARGET, AV_SNAPSHOT_BOOT, NAME, TARGET, 0), AV_E_INVALID);
+	expect("VM_CLONE", clone(TARGET, AV_SNAPSHOT_BOOT, NAME, 1000, 0), AV_E_INVALID);
+	expect("VM_CLONE", clone(TARGET, AV_SNAPSHOT_BOOT, NOWHERE, SLOT, 0), AV_E_BAD_ADDRESS);
+	expect("VM_CLONE", clone(TARGET, 7777, NAME, SLOT, 0), AV_E_NOT_FOUND);
+	expect("VM_CLONE", clone(LARGE, AV_SNAPSHOT_BOOT, NAME, SLOT, 0), AV_E_LIMIT);
+	put_name("target");
+	expect("VM_CLONE", clone(TARGET, AV_SNAPSHOT_BOOT, NAME, SLOT, 0), AV_E_EXISTS);
+	put_name("spare2");
+	expect("VM_CLONE", clone(TARGET, AV_SNAPSHOT_BOOT, NAME, SLOT, 0), AV_E_EXISTS);
+	put_name("");
+	expect("VM_CLONE", clone(TARGET, AV_SNAPSHOT_BOOT, NAME, SLOT, 0), AV_E_INVALID);
+	put_name("twin");
+	id = hvc_SNAPSHOT_TAKE(TARGET, 0, 0, 0).value[0];
+	expect("clone", clone(TARGET, id, NAME, SLOT, 0), AV_OK);
+	expect("SNAPSHOT_DELETE", hvc_SNAPSHOT_DELETE(TARGET, id).status, AV_E_IN_USE);
+	put_name("triplet");
+	expect("VM_CLONE", clone(TARGET, id, NAME, SLOT, 0), AV_E_WRONG_STATE);
+	expect("clone of a clone", clone(SLOT, AV_SNAPSHOT_BOOT, NAME, SECOND_SLOT, 0), AV_OK);
+	expect("VM_REMOVE", hvc_VM_REMOVE(TARGET).status, AV_E_DENIED);
+	expect("VM_REMOVE", hvc_VM_REMOVE(0).status, AV_E_DENIED);
+	expect("VM_REMOVE", hvc_VM_REMOVE(SLOT).status, AV_E_IN_USE);
+	expect("removal", hvc_VM_REMOVE(SECOND_SLOT).status, AV_OK);
+	expect("removal", hvc_VM_REMOVE(SLOT).status, AV_OK);
+	expect("delete", hvc_SNAPSHOT_DELETE(TARGET, id).status, AV_OK);
+}
+
 /* What each does to the control VM itself, and with bits it does not know. */
 static void denied(void)
 {
@@ -345,6 +392,7 @@ static void check_control(void)
 	denied();
 	states();
 	comparisons();
+	clones();
 	buffers();
 	say("done", wrong ? "WRONG" : "ok", true);
 	serve_control(crash, crash);

@@ -23,6 +23,7 @@ setup_file() {
 	shm:
 	  - {name: mine, size: 4KiB, members: {errors: rw}}
 	  - {name: theirs, size: 4KiB, members: {target: rw}}
+	spare: {count: 2, memory: 32MiB, budget: 4MiB}
 	END
 	wait_for 60 all_done || log errors
 	said_by_both >"$AVISOR_TEST/seen"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-MM_UNIT_SRC := $(wildcard hypervisor/mm/*.c hypervisor/core/snapshot*.c hypervisor/arch/fake/*.c) tests/unit/vm_rig.c
+MM_UNIT_SRC := $(wildcard hypervisor/mm/*.c hypervisor/core/snapshot*.c hypervisor/arch/fake/*.c) tests/unit/vm_rig.c tests/unit/vm_rig_clone.c
 
 UNITS += snapshot_oracle
 UNIT_snapshot_oracle_SRC := tests/unit/test_snapshot_oracle.c $(MM_UNIT_SRC)
@@ -21,3 +21,6 @@ UNIT_attach_SRC := tests/unit/test_attach.c $(MM_UNIT_SRC)
 
 UNITS += differ
 UNIT_differ_SRC := tests/unit/test_differ.c $(MM_UNIT_SRC)
+
+UNITS += clone
+UNIT_clone_SRC := tests/unit/test_clone.c $(MM_UNIT_SRC)

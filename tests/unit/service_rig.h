@@ -59,6 +59,11 @@ static struct service_result vm_info(uint64_t vm)
 		memset(info.crash_reason, '"', sizeof(info.crash_reason));
 		info.crash_pc = 0x1234;
 	}
+	if (vm == 2) {
+		memcpy(info.slot, "slot1", 5);
+		info.source_vm = 1;
+		info.source_id = 3;
+	}
 	info.generation = 6;
 	memcpy(rig.buffer, &info, sizeof(info));
 	return (struct service_result){AV_OK, {sizeof(info), 0, 0}};

@@ -181,8 +181,31 @@ static void snapshots_lists_boot_undo_and_all_others(void **state)
 	assert_non_null(strstr(answer, "\n1 row id=undo "));
 	assert_non_null(strstr(answer, "\n1 row id=3 parent=none name=snap3 "));
 	assert_non_null(strstr(answer, "\n1 row id=8 "));
-	assert_non_null(strstr(answer, " pinned=0 state=running base=0\n1 ok\n"));
+	assert_non_null(strstr(answer, " pinned=0 state=running base=0 clones=0\n1 ok\n"));
 	assert_int_equal(rig.flush_count, 1);
+}
+
+static void a_clone_has_its_name_at_once_and_a_removed_one_no_more(void **state)
+{
+	const char *answer;
+
+	(void)state;
+	rig.next = (struct service_result){AV_OK, {2, 7, 55}};
+	assert_string_equal(ask("1 clone vm=vm1 id=3 as=vm1b slot=slot1 paused=1\n"),
+			    "1 ok id=2 generation=7 took_ns=55\n");
+	expect_call(rig.call_count - 1, AV_HVC_VM_CLONE, 1, 3, BUFFER_IPA);
+	assert_int_equal(rig.calls[rig.call_count - 1].args[3], 2);
+	assert_int_equal(rig.calls[rig.call_count - 1].args[4], AV_RESTORE_PAUSED);
+	assert_string_equal(ask("1 pause vm=vm1b\n"), "1 ok state=starved\n");
+	answer = ask("1 vm vm=vm1b\n");
+	assert_non_null(strstr(answer, " slot=slot1 source=vm1 source_id=3 clones=0"));
+	assert_string_equal(ask("1 remove vm=vm1b\n"), "1 ok\n");
+	assert_non_null(strstr(ask("1 pause vm=vm1b\n"), "err code=NOT_FOUND"));
+	assert_non_null(strstr(ask("1 clone vm=vm1 id=3 as=b slot=vm1\n"), "err code=INVALID"));
+	assert_non_null(strstr(ask("1 clone vm=vm1 id=3 slot=slot1\n"), "err code=INVALID"));
+	assert_non_null(strstr(ask("1 clone vm=vm1 as=b slot=slot1\n"), "err code=INVALID"));
+	rig.refuse = AV_E_IN_USE;
+	assert_non_null(strstr(ask("1 delete vm=vm1 id=3\n"), "err code=IN_USE"));
 }
 
 static void diff_gives_runs_and_where_to_go_on(void **state)
@@ -395,6 +418,8 @@ int main(void)
 		cmocka_unit_test_setup(a_snapshot_is_chosen_in_exactly_one_way, set_up),
 		cmocka_unit_test_setup(a_name_is_looked_up_and_its_id_used, set_up),
 		cmocka_unit_test_setup(snapshots_lists_boot_undo_and_all_others, set_up),
+		cmocka_unit_test_setup(a_clone_has_its_name_at_once_and_a_removed_one_no_more,
+				       set_up),
 		cmocka_unit_test_setup(diff_gives_runs_and_where_to_go_on, set_up),
 		cmocka_unit_test_setup(state_describes_each_part, set_up),
 		cmocka_unit_test_setup(vms_lists_all_and_says_why_one_crashed, set_up),

@@ -96,8 +96,8 @@ static void evicted(void *ctx, uint64_t id)
 	vm->evictions++;
 	if (id != AV_SNAPSHOT_UNDO) {
 		for (uint32_t i = 0; vm->snapshots[i]->id != id; i++)
-			assert_true(vm->snapshots[i]->pinned);
-		assert_false(rig_model(vm, id)->pinned);
+			assert_true(vm->snapshots[i]->pinned || vm->snapshots[i]->clones);
+		assert_false(rig_model(vm, id)->pinned || rig_model(vm, id)->clones);
 	}
 	model_remove(vm, id);
 }
@@ -144,9 +144,17 @@ static void vm_new(struct rig *rig, uint32_t number, const struct rig_options *o
 	rig->vm[number] = vm;
 	vm->number = number;
 	vm->wide = number == 1;
-	vm->pe = number < 2 ? number : 3; /* PE 0; PEs 1 and 2; PE 3 */
+	vm->pe = number < 2 ? number
+			    : number + 1; /* PE 0; PEs 1 and 2; one for each of the others */
 	vm->rw = number != 2;
 	config.parts = parts_of(vm);
+	if (number >= options->vms) {
+		config.frame_limit = options->spare_limit;
+		config.ram_size += number * REGION_2M_SIZE; /* room that this clone does not need */
+		assert_int_equal(vmem_init_spare(&vm->m, &config), 0);
+		vm->used_empty = vm->m.budget.used;
+		return;
+	}
 	assert_int_equal(vmem_init(&vm->m, &config), 0);
 	assert_int_equal(vmem_map_bundle(&vm->m, ipa(RIG_BASE + 100 * PAGE_SIZE), rig->bundle,
 					 RIG_BUNDLE_PAGES),
@@ -159,6 +167,7 @@ static void vm_new(struct rig *rig, uint32_t number, const struct rig_options *o
 	rig_set_state(vm, number);
 	assert_int_equal(snapshot_seal_boot(&vm->m, &facts), 0);
 	vm->boot = vm->now;
+	vm->boot.clones = 0;
 	vm->boot.id = AV_SNAPSHOT_BOOT;
 	vm->boot.vm_state = AV_STATE_STOPPED;
 	rig_load(vm);
@@ -169,7 +178,7 @@ struct rig *rig_new(const struct rig_options *options)
 	struct rig *rig = calloc(1, sizeof(*rig));
 
 	rig->random = options->seed * 2 + 1;
-	rig->vm_count = options->vms;
+	rig->vm_count = options->vms + options->spares;
 	fake_machine(MACHINE_BASE, MACHINE_SIZE);
 	frame_init(pa(MACHINE_BASE), MACHINE_SIZE, pa(FREE_PA));
 	fill_bundle(rig);
@@ -180,7 +189,7 @@ struct rig *rig_new(const struct rig_options *options)
 	assert_int_equal(region_tables_init(&rig->ro, &rig->shared, pa(REGION_PA),
 					    RIG_REGION_PAGES * PAGE_SIZE, false),
 			 0);
-	for (uint32_t i = 0; i < options->vms; i++)
+	for (uint32_t i = 0; i < rig->vm_count; i++)
 		vm_new(rig, i, options);
 	return rig;
 }
@@ -328,7 +337,7 @@ void rig_set_state(struct rig_vm *vm, uint32_t value)
 	memcpy(vm->now.state, v, sizeof(v));
 }
 
-static void check_state(const struct rig_vm *vm)
+void rig_check_state(const struct rig_vm *vm)
 {
 	const uint32_t *v = vm->now.state;
 
@@ -360,6 +369,7 @@ int rig_take(struct rig_vm *vm, bool abort_it, uint64_t *id)
 	*model = vm->now;
 	model->id = *id;
 	model->pinned = false;
+	model->clones = 0;
 	model->vm_state = facts.state;
 	if (vm->model_count)
 		assert_true(*id > vm->snapshots[vm->model_count - 1]->id);
@@ -389,11 +399,12 @@ int rig_restore(struct rig_vm *vm, uint64_t id, bool keep_undo)
 	snapshot_restore_commit(&vm->m, &plan);
 	rig_load(vm);
 	vm->now = *rig_model(vm, id);
-	check_state(vm);
+	rig_check_state(vm);
 	if (keep_undo && !plan.undo_skipped) {
 		vm->undo = *present;
 		vm->undo.used = true;
 		vm->undo.pinned = false;
+		vm->undo.clones = 0;
 	} else if (keep_undo) {
 		vm->undo.used = vm->m.undo != NULL;
 	}
@@ -411,7 +422,9 @@ int rig_delete(struct rig_vm *vm, uint64_t id)
 	else if (!model)
 		assert_int_equal(status, AV_E_NOT_FOUND);
 	else
-		assert_int_equal(status, model->pinned ? AV_E_PINNED : AV_OK);
+		assert_int_equal(status, model->pinned   ? AV_E_PINNED
+					 : model->clones ? AV_E_IN_USE
+							 : AV_OK);
 	if (!status)
 		model_remove(vm, id == AV_SNAPSHOT_LATEST ? model->id : id);
 	return status;
@@ -435,6 +448,8 @@ void rig_drain(struct rig_vm *vm)
 
 void rig_compare(struct rig_vm *vm)
 {
+	if (rig_is_empty(vm))
+		return;
 	for (uint32_t i = 0; i < RIG_PAGES; i++) {
 		const uint64_t *words =
 			vmem_host_access(&vm->m, ipa(RIG_BASE + i * PAGE_SIZE), false);
@@ -446,7 +461,7 @@ void rig_compare(struct rig_vm *vm)
 	assert_int_equal(vm->m.ram_count, vm->now.committed);
 	assert_int_equal(vm->m.snapshot_count, vm->model_count);
 	assert_int_equal(vm->m.undo != NULL, vm->undo.used);
-	check_state(vm);
+	rig_check_state(vm);
 }
 
 void rig_audit(struct rig *rig)

@@ -13,12 +13,13 @@
 #define RIG_RAM (RIG_PAGES * PAGE_SIZE)
 #define RIG_REGION 0x70000000UL
 #define RIG_REGION_PAGES 16U
-#define RIG_VMS 3U
+#define RIG_VMS 6U
 #define RIG_BUNDLE_PAGES 600U
 #define RIG_MODELS 64U
 
 struct rig_model { /* of a snapshot, or of what the VM is now */
 	bool used, pinned;
+	uint32_t clones;
 	uint64_t id;
 	uint64_t tags[RIG_PAGES];
 	uint64_t committed;
@@ -38,6 +39,9 @@ struct rig_vm {
 	struct rig_model *snapshots[RIG_MODELS];
 	uint32_t model_count;
 	uint64_t evictions;
+	struct rig_vm *source; /* a clone: of whom, */
+	uint64_t source_id;    /* and of which snapshot */
+	uint64_t used_empty;   /* a spare slot: frames it holds when nobody is in it */
 };
 
 struct rig {
@@ -53,7 +57,9 @@ struct rig {
 struct rig_options {
 	uint64_t seed;
 	uint32_t vms;
-	uint64_t limit; /* frames a VM */
+	uint32_t spares;      /* slots behind them, */
+	uint64_t spare_limit; /* of so many frames */
+	uint64_t limit;       /* frames a VM */
 	uint32_t keep;
 	bool refuse;
 };
@@ -74,12 +80,20 @@ bool rig_execute(struct rig_vm *vm, uint32_t page);
 bool rig_host_write(struct rig *rig, struct rig_vm *vm, uint32_t page, uint64_t tag);
 void rig_host_read(struct rig *rig, struct rig_vm *vm, uint32_t page);
 void rig_set_state(struct rig_vm *vm, uint32_t value);
+void rig_check_state(const struct rig_vm *vm);
 /* AV_OK or the error, as the engine says; the model follows. */
 int rig_take(struct rig_vm *vm, bool abort_it, uint64_t *id);
 int rig_restore(struct rig_vm *vm, uint64_t id, bool keep_undo);
 int rig_delete(struct rig_vm *vm, uint64_t id);
 int rig_pin(struct rig_vm *vm, uint64_t id, bool pinned);
 struct rig_model *rig_model(struct rig_vm *vm, uint64_t id);
+/* A VM in an empty slot, from a snapshot of another; and out again, so many nodes at a time. */
+int rig_clone(struct rig_vm *from, uint64_t id, struct rig_vm *slot);
+void rig_remove(struct rig_vm *clone, uint32_t most);
+static inline bool rig_is_empty(const struct rig_vm *vm)
+{
+	return !vm->m.boot;
+}
 void rig_drain(struct rig_vm *vm);
 
 /* Everything of the model against everything of the VM. */

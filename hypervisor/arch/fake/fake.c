@@ -223,6 +223,13 @@ void fake_check(void)
 		check_pe(pe);
 }
 
+void fake_vm_gone(uint64_t vttbr)
+{
+	for (uint32_t i = 0; i < sizeof(fake.seen) / sizeof(fake.seen[0]); i++)
+		if (!((fake.seen[i].vttbr ^ vttbr) & 0xFFFFFFFFFFFE))
+			fake.seen[i].entry = NULL;
+}
+
 void fake_set_pe(uint32_t pe)
 {
 	fake.pe = pe;

@@ -15,7 +15,7 @@
 #pragma once
 #include "core/types.h"
 
-#define FAKE_PE_COUNT 4
+#define FAKE_PE_COUNT 8
 
 enum fake_access {
 	FAKE_GOOD,
@@ -44,6 +44,8 @@ void fake_machine_end(void);
 void fake_set_pe(uint32_t pe);
 /* VTTBR_EL2 of a PE: VMID in 63:48, root; 0: no VM. Checks what it has cached for this VMID. */
 void fake_load(uint32_t pe, uint64_t vttbr);
+/* No PE walks from this root any more, whatever the VMID, until it is loaded with a new one. */
+void fake_vm_gone(uint64_t vttbr);
 /* A guest access on this PE, through what it has cached. *page (may be NULL): the host page.
  * Prefetches a little. */
 enum fake_access fake_guest_access(uint32_t pe, ipa_t address, bool write, uint8_t **page);
