@@ -20,7 +20,11 @@ static unsigned priority_of(const struct vcpu *vcpu)
 	return vcpu->vm->flags & AV_VM_FLAG_CONTROL ? 0 : 1;
 }
 
-/* cpu->lock held. */
+/*
+ * Who wakes up goes before those that have had the CPU all the time, or its timers would come late by their slices. When it
+ * has used up a slice of its own in this way it waits for its turn like them: no VMs can keep others off by waking each
+ * other. cpu->lock held.
+ */
 static void enqueue(struct cpu *cpu, struct vcpu *vcpu)
 {
 	unsigned priority = priority_of(vcpu);
@@ -28,6 +32,12 @@ static void enqueue(struct cpu *cpu, struct vcpu *vcpu)
 	if (vcpu->queued)
 		return;
 	vcpu->queued = true;
+	if (vcpu->waiting && vcpu->burst < vcpu->vm->slice && cpu->queue_first[priority]) {
+		vcpu->next = cpu->queue_first[priority];
+		cpu->queue_first[priority] = vcpu;
+		return;
+	}
+	vcpu->burst = 0;
 	vcpu->next = NULL;
 	if (cpu->queue_first[priority])
 		cpu->queue_last[priority]->next = vcpu;
@@ -185,6 +195,7 @@ static void retire(struct cpu *cpu, uint64_t now)
 	if (!vcpu)
 		return;
 	vcpu->cpu_ticks += now - vcpu->run_since;
+	vcpu->burst += now - vcpu->run_since;
 	if (priority_of(vcpu) == 0)
 		cpu->control_burst += now - vcpu->run_since;
 	leave(cpu, vcpu, can_run(vcpu) && !vcpu->waiting);
@@ -228,10 +239,13 @@ static bool take_on(struct cpu *cpu, struct vcpu *vcpu)
 		spin_unlock(&vcpu->vm->lock);
 		if (!(vcpu->waiting == VCPU_WAITS_BELL ? doorbell_wait_over(vcpu)
 						       : vcpu_wakes(vcpu))) {
+			vcpu->burst = vcpu->vm->slice; /* next time behind all others */
+			vcpu->vain_at = vcpu->run_since;
 			leave(cpu, vcpu, false);
 			return false;
 		}
 		vcpu->waiting = 0;
+		vcpu->vain_at = 0;
 		if (vcpu->run_since - vcpu->wait_since < ns_to_ticks(SCHED_SHORT_WAIT_NS))
 			cpu->native_until = vcpu->run_since + ns_to_ticks(SCHED_NATIVE_WAIT_NS);
 		watchdog_pet(vcpu);

@@ -277,7 +277,8 @@ bool vcpu_wakes(struct vcpu *vcpu)
 	return wakes;
 }
 
-static uint64_t earlier(uint64_t best, uint64_t ctl, uint64_t cval, uint64_t offset)
+/* What was due by `seen` already, and woke nobody then, does not do so by getting older. */
+static uint64_t earlier(uint64_t best, uint64_t ctl, uint64_t cval, uint64_t offset, uint64_t seen)
 {
 	uint64_t now, at;
 
@@ -285,8 +286,11 @@ static uint64_t earlier(uint64_t best, uint64_t ctl, uint64_t cval, uint64_t off
 		return best;
 	/* offset may stand for a negative number: only differences mean something */
 	now = counter_now();
-	if (cval <= now - offset)
+	if (cval <= now - offset) {
+		if (seen && now - offset - cval >= now - seen)
+			return best;
 		return 0; /* before any time the caller has read */
+	}
 	if (!sum_fits(now, cval - (now - offset), &at))
 		at = ~0UL;
 	return at < best ? at : best;
@@ -296,7 +300,7 @@ uint64_t vcpu_bell_time(const struct vcpu *vcpu)
 {
 	if (vcpu->waiting != VCPU_WAITS_BELL || vcpu->x[3] == AV_WAIT_FOREVER)
 		return ~0UL;
-	return earlier(~0UL, TIMER_ENABLE, vcpu->x[3], vcpu->vm->cntvoff);
+	return earlier(~0UL, TIMER_ENABLE, vcpu->x[3], vcpu->vm->cntvoff, 0);
 }
 
 uint64_t vcpu_wake_time(const struct vcpu *vcpu)
@@ -304,8 +308,10 @@ uint64_t vcpu_wake_time(const struct vcpu *vcpu)
 	uint64_t best;
 
 	best = vcpu_bell_time(vcpu);
-	best = earlier(best, vcpu->timer.cntv_ctl, vcpu->timer.cntv_cval, vcpu->vm->cntvoff);
-	best = earlier(best, vcpu->timer.cntp_ctl, vcpu->timer.cntp_cval, vcpu->vm->cntvoff);
+	best = earlier(best, vcpu->timer.cntv_ctl, vcpu->timer.cntv_cval, vcpu->vm->cntvoff,
+		       vcpu->vain_at);
+	best = earlier(best, vcpu->timer.cntp_ctl, vcpu->timer.cntp_cval, vcpu->vm->cntvoff,
+		       vcpu->vain_at);
 	return vcpu->index ? best : clock_match_time(&vcpu->vm->rtc, best);
 }
 
@@ -320,7 +326,7 @@ static uint64_t ptimer(struct vcpu *vcpu)
 		return ~0UL;
 	due = timer_due(ctl, vcpu->timer.cntp_cval, counter_now() - vm->cntvoff);
 	vgic_set_line(&vm->gic, vcpu->index, PLAT_PPI_PHYS_TIMER, due);
-	return due ? ~0UL : earlier(~0UL, ctl, vcpu->timer.cntp_cval, vm->cntvoff);
+	return due ? ~0UL : earlier(~0UL, ctl, vcpu->timer.cntp_cval, vm->cntvoff, 0);
 }
 
 uint64_t vcpu_ptimer_evaluate(struct vcpu *vcpu)

@@ -72,6 +72,8 @@ struct vcpu {
 	uint64_t run_since; /* counter when it was given the CPU */
 	uint64_t wait_since; /* counter when it last went into WFI */
 	uint64_t cpu_ticks; /* it has had the CPU for so long */
+	uint64_t burst;     /* of that, since it last took its turn behind all others */
+	uint64_t vain_at;   /* counter when it was looked at in this wait and had nothing to wake up for, or 0 */
 	uint64_t exits[AV_EXIT_COUNT]; /* by reason; VM_STATS adds up */
 	struct vcpu *next;             /* run queue */
 	struct vcpu *sleep_next;       /* cpu->sleepers */

@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # doorbell.bats - flags between VMs: masked, waited for, at full speed from two VMs, and as a storm (Show 5 of issue 5).
-# 50,000 rings in check, 1,000,000 in soak.
+# 50,000 rings in check, 1,000,000 in soak. The storm has a machine of its own, of one CPU, that counts instructions: there
+# late means late, whatever else the host does.
 
 load lib
 load guests
@@ -16,7 +17,7 @@ setup_file() {
 	name: bells
 	machine: {cpus: 2, memory: 512MiB}
 	vms:
-	  - {name: ear, image: $GUESTS/doorbell.elf, memory: 16MiB, cpu: 0}
+	  - {name: ear, image: $GUESTS/doorbell.elf, memory: 16MiB, cpus: 2}
 	  - {name: one, image: $GUESTS/doorbell.elf, memory: 16MiB, cpu: 0}
 	  - {name: two, image: $GUESTS/doorbell.elf, memory: 16MiB, cpu: 1}
 	shm:
@@ -42,22 +43,40 @@ part_ends() {
 	part_ends waits 20
 }
 
-@test "flags rung while masked arrive once each, by one interrupt" {
+@test "an interrupt goes to the vCPU that the receiver chose" {
+	part_ends routed 20
+}
+
+@test "64 flags rung while masked arrive once each, by one interrupt" {
 	part_ends masked 20
 }
 
 @test "two VMs ring at full speed, and nothing rung after the last look is missing" {
 	part_ends race "${SOAK:+6}60"
 	log ear | grep 'rings,' >&2
-}
-
-@test "a storm on one VM leaves its neighbour's timer within 5%" {
-	part_ends storm 60
-	log ear | grep 'ticks$' >&2
 	says one '^ringer: ok'
 	says two '^ringer: ok'
+	audit ear one two
 }
 
-@test "all counts are right afterwards" {
-	audit ear one two
+# The last one: it ends the first machine.
+@test "a storm on one VM leaves the timer of a neighbour on the same CPU within 5%" {
+	local vm
+
+	avctl down
+	export AVCTL_QEMU_ARGS='-icount shift=0,sleep=off'
+	set_up <<-END
+	version: 1
+	name: storm
+	machine: {cpus: 1, memory: 256MiB}
+	vms:
+	$(for vm in ear one two three four; do
+		echo "  - {name: $vm, image: $GUESTS/storm.elf, memory: 16MiB}"
+	done)
+	shm:
+	  - {name: bell, size: 4KiB, members: {ear: rw, one: rw, two: rw, three: rw, four: rw}}
+	END
+	wait_for 60 said two '^storm: (ok|FAILED)' || fails "no end" "$(log two)"
+	log two | grep '^storm: ' >&2
+	said two '^storm: ok'
 }
