@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "cmd/rows.h"
+#include "cmd/top_until.h"
 #include "tui/screen.h"
 #include "tui/top_panel.h"
 
@@ -27,6 +28,8 @@ struct options {
 	uint64_t interval_ns, count, timeout_ns;
 	enum top_sort sort;
 	bool control;
+	const char *condition; /* of until, or NULL */
+	struct top_until until;
 };
 
 static volatile sig_atomic_t interrupted;
@@ -214,15 +217,35 @@ static void print_sample(const struct ctx *ctx, const struct top_sample *before,
 	}
 }
 
-/* Once, or with -o jsonl a line for each interval. */
-static int stream(struct ctx *ctx, const struct options *options)
+static bool holds(const struct ctx *ctx, const struct top_sample *before,
+		  const struct top_sample *now, struct options *options)
+{
+	struct top_row rows[AV_VM_MAX];
+	size_t count = top_rows(before, now, TOP_SORT_NAME, false, true, rows);
+
+	return top_until_holds(&options->until, ctx->record->set, rows, count);
+}
+
+static int time_is_over(const struct options *options)
+{
+	return out_error(RC_TIMEOUT, NULL, "top: the time is over%s",
+			 options->condition ? " and the condition never held" : "");
+}
+
+/* Once, --count times, or with -o jsonl a line for each interval; with --until only the last one, but as jsonl. */
+static int stream(struct ctx *ctx, struct options *options)
 {
 	struct sigaction action = {.sa_handler = on_interrupt}, before_int, before_term;
 	struct top_sample before, now;
+	bool over;
 	uint64_t start = agent_now(), printed = 0, next = start;
-	uint64_t count = out_style.format == OUT_JSONL ? options->count : 1;
+	bool each = out_style.format == OUT_JSONL || !options->condition || options->count;
+	uint64_t count = options->count;
 	int code;
 
+	if (ctx_flag(ctx, "once") ||
+	    (!count && out_style.format != OUT_JSONL && !options->condition))
+		count = 1;
 	sigaction(SIGINT, &action, &before_int);
 	sigaction(SIGTERM, &action, &before_term);
 	code = fetch(ctx, &before);
@@ -237,12 +260,16 @@ static int stream(struct ctx *ctx, const struct options *options)
 		code = fetch(ctx, &now);
 		if (code != RC_OK)
 			break;
-		print_sample(ctx, &before, &now, options);
+		over = holds(ctx, &before, &now, options);
+		if (each || over)
+			print_sample(ctx, &before, &now, options);
 		before = now;
-		if (fflush(stdout) != 0 || (count && ++printed >= count))
+		if (fflush(stdout) != 0 || over || (count && ++printed >= count))
 			break;
-		if (options->timeout_ns && agent_now() - start >= options->timeout_ns)
+		if (options->timeout_ns && agent_now() - start >= options->timeout_ns) {
+			code = time_is_over(options);
 			break;
+		}
 	}
 	sigaction(SIGINT, &before_int, NULL);
 	sigaction(SIGTERM, &before_term, NULL);
@@ -319,7 +346,7 @@ static bool keys(struct ctx *ctx, struct top_panel *panel)
 	return false;
 }
 
-static int interactive(struct ctx *ctx, const struct options *options)
+static int interactive(struct ctx *ctx, struct options *options)
 {
 	struct grid base = {0}, overlay = {0};
 	struct top_panel panel;
@@ -339,8 +366,12 @@ static int interactive(struct ctx *ctx, const struct options *options)
 		if (now >= next)
 			next = now + top_panel_interval(&panel);
 		show(&panel, &base, &overlay);
-		if (options->timeout_ns && now - start >= options->timeout_ns)
+		if (holds(ctx, &panel.before, &panel.now, options))
 			break;
+		if (options->timeout_ns && now - start >= options->timeout_ns) {
+			code = RC_TIMEOUT;
+			break;
+		}
 		now = agent_now();
 		switch (terminal_wait(next > now ? (int64_t)(next - now) : 0)) {
 		case TERMINAL_END:
@@ -364,6 +395,8 @@ static int interactive(struct ctx *ctx, const struct options *options)
 	screen_close();
 	grid_free(&base);
 	grid_free(&overlay);
+	if (code == RC_TIMEOUT)
+		time_is_over(options);
 	return code;
 }
 
@@ -384,6 +417,7 @@ static int read_options(const struct ctx *ctx, struct options *options)
 	if (options->sort == TOP_SORT_COUNT)
 		return out_error(RC_USAGE, "--sort cpu, exits, memory, snapshots, name or state",
 				 "\"%s\" is nothing to sort by", sort);
+	options->condition = ctx_option(ctx, "until");
 	code = ctx_number_option(ctx, "count", &options->count);
 	if (code == RC_OK && ctx->globals.timeout)
 		code = ctx_timeout(ctx, 0, &options->timeout_ns);
@@ -402,9 +436,13 @@ int cmd_top(struct ctx *ctx)
 		code = ctx_need_record(ctx);
 	if (code != RC_OK)
 		return code;
+	code = top_until_parse(&options.until, ctx->record->set, options.condition);
 	setlocale(LC_CTYPE, "");
 	screen.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
-	if (!plain && screen_open(&screen) == 0)
-		return interactive(ctx, &options);
-	return stream(ctx, &options);
+	if (code == RC_OK && !plain && screen_open(&screen) == 0)
+		code = interactive(ctx, &options);
+	else if (code == RC_OK)
+		code = stream(ctx, &options);
+	top_until_free(&options.until);
+	return code;
 }

@@ -181,6 +181,24 @@ tmux_run() {
 	END
 }
 
+@test "top repeats a table, and ends when a condition holds with 0, or with 7 when its time is over" {
+	run avctl top --count 2 --interval 100ms
+	expect_status 0
+	expect_equal "$(grep -c '^NAME ' <<<"$output")" 2 "tables"
+	run avctl top --until 'writer.exits_per_s>0 && beat.state==paused && writer.cpu_percent<101' --interval 100ms --timeout 20s
+	expect_status 0
+	expect_equal "$(grep -c '^NAME ' <<<"$output")" 1 "tables"
+	run avctl top -o jsonl --until 'writer.generation==99' --interval 50ms --timeout 400ms
+	expect_status 7
+	expect_output 'the time is over and the condition never held'
+	[ "$(grep -c '"schema"' <<<"$output")" -ge 2 ]
+	run avctl top --until 'writer.heat>1'
+	expect_status 2
+	expect_output 'set "toptest" has no field "writer.heat"'
+	run avctl top --until 'nobody.exits_per_s>1'
+	expect_status 2
+}
+
 @test "top on a screen: rows, details, keys, size, and the terminal as before" {
 	tmux_run 80 24 "bash --norc --noprofile"
 	tmux -S tmux.sock resize-window -x 80 -y 24
