@@ -29,11 +29,12 @@ model() {
 	rm -f pan.log
 }
 
-model lock none -DMEMBERS=2 -DEVENTS=2
-model lock none -DMEMBERS=3 -DEVENTS=1 -DNO_TRAVEL
+model lock none -DMEMBERS=2 -DEVENTS=2 -DTIMEOUTS=1
+model lock none -DMEMBERS=3 -DEVENTS=1 -DTIMEOUTS=1 -DNO_TRAVEL
 model lock "assertion violated" -DMEMBERS=2 -DEVENTS=2 -DPLAIN_STORE
 model lock "invalid end state" -DMEMBERS=2 -DEVENTS=2 -DBLIND_PASS
 model lock "invalid end state" -DMEMBERS=2 -DEVENTS=2 -DNO_TAKEOVER
+model lock "invalid end state" -DMEMBERS=2 -DEVENTS=2 -DTIMEOUTS=1 -DDEAF_TIMEOUT
 model ring none -DMESSAGES=3 -DEVENTS=1 -DONLY_PRODUCER
 model ring none -DMESSAGES=3 -DEVENTS=1 -DONLY_CONSUMER
 model ring "assertion violated" -DMESSAGES=3 -DEVENTS=1 -DNO_RELEASE

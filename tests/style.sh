@@ -35,6 +35,16 @@ for header in $(git ls-files 'avctl/*.h' 'guest-agent/core/*.h' 'guest-agent/sha
 done
 report "every header of avctl and the agent compiles alone" "$wrong"
 
+# For Linux user space: plain C11, by gcc and clang, on another architecture and on AArch64 (whose C library is not here).
+wrong=""
+for cc in gcc clang "aarch64-linux-gnu-gcc -ffreestanding"; do
+	for source in $(git ls-files 'guest-agent/shared/*.c'); do
+		$cc -std=c11 -fsyntax-only -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -Iabi -Iguest-agent "$source" 2>&1 ||
+			wrong="$wrong ${cc%% *}:$source"
+	done
+done
+report "the library over shared memory is C11 that a Linux program can use" "$wrong"
+
 report "no source file is longer than 500 lines" \
 	"$(git ls-files '*.c' '*.h' '*.S' | xargs wc -l | awk '$2 != "total" && $1 > 500 {print $2, $1}')"
 report "every source file names its licence" \

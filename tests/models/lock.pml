@@ -7,9 +7,10 @@
  * Checked: each store into the protected data continues from the last one (nothing is added twice, lost, or written
  * by a life that is over), and nobody living waits for ever.
  *
- * -DNO_TRAVEL: only restarts and stops.
+ * -DNO_TRAVEL: only restarts and stops. -DTIMEOUTS=n: so many waits end by their deadline, and leave a ticket that is nobody's.
  * Broken on purpose, and must be found: -DPLAIN_STORE (data stored without a look at the epoch), -DBLIND_PASS (a dead
- * ticket is passed without comparing), -DNO_TAKEOVER (the dead are waited for).
+ * ticket is passed without comparing), -DNO_TAKEOVER (the dead are waited for), -DDEAF_TIMEOUT (who gives up does not look
+ * whether its turn has come meanwhile, and nobody else passes a ticket that is nobody's).
  */
 #ifndef MEMBERS
 #define MEMBERS 3
@@ -17,7 +18,11 @@
 #ifndef EVENTS
 #define EVENTS 2
 #endif
+#ifndef TIMEOUTS
+#define TIMEOUTS 0
+#endif
 #define QUEUE 4
+#define NOBODY 15 /* the member of a ticket that was given up */
 
 #define RUNS 1
 #define STOPPED 0
@@ -28,6 +33,7 @@ byte epoch_of[MEMBERS];
 bool runs[MEMBERS];
 byte data, total;
 bool events_over, saved_once;
+byte timeouts = TIMEOUTS;
 
 typedef registers {
 	byte pc, epoch, ticket, head, head_died, seen_next, at, word_ticket, word_member, word_epoch, value
@@ -36,10 +42,10 @@ registers r[MEMBERS];
 registers saved;
 byte saved_member;
 
-mtype = { START, NEXT, SLOT, HELP, DRAW, MOVE, WAIT, LOOK, PASS, IDLE, READ, STORE, LEAVE, GIVE, DONE };
+mtype = { START, NEXT, SLOT, HELP, DRAW, MOVE, WAIT, LOOK, PASS, SKIP, IDLE, GIVE_UP, GAVE_UP, SKIP_OWN, READ, STORE, LEAVE, GIVE, DONE };
 
 #define R r[i]
-#define DEAD(m, e) (!runs[m] || epoch_of[m] != (e))
+#define DEAD(m, e) ((m) == NOBODY || !runs[m] || epoch_of[m] != (e))
 
 inline copy(to, from)
 {
@@ -125,9 +131,14 @@ proctype member(byte i)
 		if
 		:: R.word_ticket != R.head + 1 -> forget(); R.pc = WAIT
 #ifndef NO_TAKEOVER
-		:: R.word_ticket == R.head + 1 && (R.word_member == i || DEAD(R.word_member, R.word_epoch)) ->
+#ifndef DEAF_TIMEOUT
+		:: R.word_ticket == R.head + 1 && R.word_member == NOBODY -> R.pc = SKIP
+#else
+		:: R.word_ticket == R.head + 1 && R.word_member == NOBODY -> R.pc = IDLE
+#endif
+		:: R.word_ticket == R.head + 1 && R.word_member != NOBODY && (R.word_member == i || DEAD(R.word_member, R.word_epoch)) ->
 			R.pc = PASS
-		:: R.word_ticket == R.head + 1 && R.word_member != i && !DEAD(R.word_member, R.word_epoch) ->
+		:: R.word_ticket == R.head + 1 && R.word_member != NOBODY && R.word_member != i && !DEAD(R.word_member, R.word_epoch) ->
 			R.pc = IDLE
 #else
 		:: else -> R.pc = IDLE
@@ -143,6 +154,36 @@ proctype member(byte i)
 		fi;
 #endif
 		forget(); R.pc = WAIT }
+	/* Nothing was changed under it: what the flag says of the one before it stays. */
+	:: atomic { runs[i] && (R.pc == SKIP || R.pc == SKIP_OWN) ->
+		if
+		:: serving == R.head && died == R.head_died -> serving = R.head + 1
+		:: else
+		fi;
+		if
+		:: R.pc == SKIP -> forget(); R.pc = WAIT
+		:: else -> done()
+		fi }
+	/* Its deadline has come, at any time: the ticket is made nobody's, if it is still its own. */
+	:: atomic { runs[i] && R.pc == IDLE && timeouts > 0 -> timeouts--; forget(); R.pc = GIVE_UP }
+	:: atomic { runs[i] && R.pc == GIVE_UP ->
+		if
+		:: slot_ticket[R.ticket % QUEUE] == R.ticket + 1 && slot_member[R.ticket % QUEUE] == i &&
+		   slot_epoch[R.ticket % QUEUE] == R.epoch ->
+			slot_member[R.ticket % QUEUE] = NOBODY;
+			slot_epoch[R.ticket % QUEUE] = 0;
+			R.pc = GAVE_UP
+		:: else -> done()
+		fi }
+	:: atomic { runs[i] && R.pc == GAVE_UP ->
+		R.head = serving;
+		R.head_died = died;
+		if
+#ifndef DEAF_TIMEOUT
+		:: R.head == R.ticket -> R.pc = SKIP_OWN
+#endif
+		:: else -> done()
+		fi }
 	/* It looks again whenever there may be something to see: that it polls is what this stands for. */
 #ifdef NO_TAKEOVER
 	:: atomic { runs[i] && R.pc == IDLE && (serving != R.head || epoch_of[i] != R.epoch) -> forget(); R.pc = WAIT }

@@ -40,6 +40,27 @@ setup()
 	grep -v -e '^#' -e '^    cpus: 1$' "$TOP/configs/duo.yaml" | diff "$BATS_TEST_TMPDIR/doc" -
 }
 
+@test "every set in configs/ is one as it stands, says what it shows, and names the verbs that there are" {
+	# Those of Linux and U-Boot need files that `make linux-guest` fetches: linux.bats, firmware.bats.
+	for file in "$TOP"/configs/*.yaml; do
+		[[ "$(head -n 1 "$file")" == '# '* ]] || {
+			echo "$file does not say what it shows"
+			return 1
+		}
+		case $file in
+		*/linux*.yaml | */u-boot.yaml) continue ;;
+		esac
+		sed "s,\.\./build/,$(dirname "$AVCTL")/," "$file" >"$BATS_TEST_TMPDIR/$(basename "$file")"
+		"$AVCTL" -f "$BATS_TEST_TMPDIR/$(basename "$file")" config check
+		grep '^#' "$file" | grep -oE 'avctl (-f [^ ]+ )?[a-z]+( [a-z]+)?' | sed -E 's/^avctl (-f [^ ]+ )?//' | while read -r verb; do
+			"$AVCTL" help $verb >/dev/null 2>&1 || "$AVCTL" help "${verb%% *}" >/dev/null 2>&1 || {
+				echo "$file: no such verb: $verb"
+				exit 1
+			}
+		done
+	done
+}
+
 @test "every verb that the README names is one" {
 	# Code only: the shell block, and what stands between backticks.
 	{

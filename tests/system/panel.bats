@@ -169,6 +169,10 @@ quit()
 	until_screen '@0x0012'
 	type_keys j l k h h Up
 	until_screen '@0x0001'
+	type_keys Left
+	until_screen '@0x0000'
+	type_keys Right
+	until_screen '@0x0001'
 	type_keys PageDown
 	until_screen '@0x00a1'
 	type_keys PageUp
@@ -251,6 +255,10 @@ quit()
 	until_screen 'u16 0x656c'
 	type_keys +
 	until_screen '20 Hz'
+	type_keys -
+	until_screen '10 Hz'
+	type_keys =
+	until_screen '20 Hz'
 	type_keys - -
 	until_screen '5 Hz'
 	type_keys w saved.bin Enter
@@ -260,6 +268,14 @@ quit()
 	until_screen 'cannot write saved.bin: File exists'
 	type_keys Escape
 	restored 0
+}
+
+# One more key in the panel's table is one more to try here.
+@test "the keys above are all that the help lists" {
+	sed -n '/^const struct shm_panel_key shm_panel_keys/,/^};/p' "$BATS_TEST_DIRNAME/../../avctl/tui/shm_panel_keys.c" |
+		sed -n 's/^[^"]*"\([^"]*\)".*/\1/p' | grep -v '^a page up' | tr ' ' '\n' | sort >listed
+	printf '%s\n' Up Down k j Left Right h l PgUp PgDn Home End Tab Shift-Tab g / n N Space . '[' ']' '{' '}' m M d f z e x + = - \
+		w '?' Esc q | sort | diff - listed
 }
 
 @test "the mouse chooses a byte and scrolls, and --no-mouse leaves it alone" {
@@ -273,6 +289,8 @@ quit()
 	# The wheel.
 	type_keys -H 1b 5b 4d 61 2f 27
 	until_screen '@0x0041'
+	type_keys -H 1b 5b 4d 60 2f 27
+	until_screen '@0x0011'
 	quit
 	[ "$(tmux -S tmux.sock display-message -p '#{mouse_any_flag}')" = 0 ]
 	start_still --no-mouse

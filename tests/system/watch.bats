@@ -185,6 +185,34 @@ teardown()
 	[[ "$(cat changes)" =~ ^\{\"t\":\"2023-11-14T22:13:2[0-9.]*Z\",\"region\":\"board\",\"off\":256,\"old\":\"00\",\"new\":\"01\",\"fields\":\{\"head\":1\},\"writer\":\"vm2\"\}$ ]]
 }
 
+@test "--once prints the region and its fields as they are, for people and for programs" {
+	run "$AVCTL" shm watch board --once
+	[ "$status" -eq 0 ]
+	[[ "${lines[0]}" == '00000000  43 69 61 6c 6c 6f 21 00 '* ]]
+	[[ "$output" == *'message = "Ciallo!"'* ]]
+	"$AVCTL" shm watch board --once >once
+	"$AVCTL" shm dump board | cmp - once
+	"$AVCTL" shm watch board --once -o json | python3 -c 'import json, sys
+d = json.load(sys.stdin)
+assert d["schema"] == "avctl/1" and d["fields"] == {"message": "Ciallo!", "head": 0}, d'
+	run "$AVCTL" shm watch board -o json
+	[ "$status" -eq 2 ]
+	[[ "$output" == *'--once -o json'* ]]
+}
+
+@test "a watch whose reader goes away, or that is interrupted, ends by itself" {
+	(for ((i = 0; i < 400; i++)); do poke 1024 "$(printf '\\%03o\\%03o' $((i % 256)) $((i / 256)))"; sleep 0.005; done) &
+	local writer=$! status=0
+	timeout 10 "$AVCTL" shm watch board --interval 5ms | head -n 1 >line || status=$?
+	grep -q '"off":1024' line
+	[ "$status" -eq 0 ]
+	timeout --preserve-status -s INT 1 "$AVCTL" shm watch board --interval 5ms >lines || status=$?
+	[ "$status" -eq 130 ]
+	[ -s lines ]
+	kill $writer 2>/dev/null || true
+	wait $writer || true
+}
+
 @test "--until ends with 0 when it holds and with 7 when its time is over" {
 	poke 256 '\350\003'
 	run "$AVCTL" shm watch --until 'head>=1000' --timeout 5s
