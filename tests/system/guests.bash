@@ -61,25 +61,30 @@ field_is() {
 	expect_equal "$(field "$1" "$2")" "$3" "$1 of $2"
 }
 
-# agent LINE: a request on the control port as abi/avisor/agent.h has it. Prints the reply; fails when that is an error.
+# agent LINE...: requests on the control port as abi/avisor/agent.h has them, over one connection. Prints the replies; fails at the
+# first that is an error.
 agent() {
 	local folder
 
 	folder=$(echo "$XDG_RUNTIME_DIR"/avisor/*/)
-	python3 - "$folder" "$1" <<-'END'
+	python3 - "$folder" "$@" <<-'END'
 	import os, socket, sys
 
 	os.chdir(sys.argv[1])
 	port = socket.socket(socket.AF_UNIX)
 	port.settimeout(20)
 	port.connect("control")
-	port.sendall(b"\n5e57 " + sys.argv[2].encode() + b"\n")
-	for line in port.makefile():
-	    if line.startswith("5e57 "):
-	        print(line[5:].rstrip())
-	        if not line.startswith("5e57 row "):
-	            sys.exit(0 if line.startswith("5e57 ok") else 1)
-	sys.exit(1)
+	replies = port.makefile()
+	for number, request in enumerate(sys.argv[2:]):
+	    own = f"5e57{number:x} "
+	    port.sendall(f"\n{own}{request}\n".encode())
+	    for line in replies:
+	        if line.startswith(own):
+	            print(line[len(own):].rstrip())
+	            if not line.startswith(own + "row "):
+	                break
+	    if not line.startswith(own + "ok"):
+	        sys.exit(1)
 	END
 }
 

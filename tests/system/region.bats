@@ -105,7 +105,7 @@ peer_says() {
 }
 
 @test "peers are told of each other's states and generations, by the state table and a doorbell" {
-	local at
+	local at before
 
 	says p0 '^peer: member 1 generation 0 running$'
 	at=$(mark p0)
@@ -120,9 +120,10 @@ peer_says() {
 	avctl snapshot take p1 -q
 	avctl restore p1 --latest
 	peer_says '2 running' "$at"
+	before=$(mark p1)
 	avctl restart p1
 	peer_says '3 running' "$at"
-	says p1 'shell: start' "$(mark p1)" || :
+	says p1 'shell: start' "$before"
 	tell p1 crash
 	peer_says '3 crashed' "$at"
 	avctl restore p1 --latest --paused
@@ -136,20 +137,16 @@ peer_says() {
 	says p0 '^peer: rewound with pending 0x3 mask 0x100$'
 }
 
-round_done() {
-	[ "$(avctl shm peek desk done)" = "$1" ]
-}
-
 @test "who goes back to a snapshot finds its own bytes or a hole, never another's: random rounds, counted after each" {
 	local round rounds=100
 
 	[ -z "${SOAK:-}" ] || rounds=1000
 	for ((round = 1; round <= rounds; round++)); do
 		avctl shm poke desk "go=$round" --yes >/dev/null
-		wait_for 20 round_done "$round" || fails "round $round: $(log t0) $(log t1)"
-		no_pages_used
-		audit t0 >/dev/null
-		audit t1 >/dev/null
+		avctl shm watch desk --until "done==$round" --interval 2ms --timeout 20s >/dev/null ||
+			fails "round $round: $(log t0) $(log t1)"
+		agent machine 'audit vm=t0' 'audit vm=t1' >counted || fails "round $round: $(cat counted)"
+		grep -q ' shm_used=0\b' counted || fails "round $round: $(cat counted)"
 	done
 	expect_equal "$(avctl shm peek desk bad)" 0 "wrong finds"
 	[ "$(avctl shm peek desk lost)" -gt $((rounds / 5)) ]
