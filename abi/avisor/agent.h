@@ -40,7 +40,7 @@
  * vm vm=                               the same as one row
  * stats vm=                            row: hvc= smc= wfi= sysreg= mmio= touch= write= fault= irq= abort= other= cpu_ns= tlbi_local=
  *                                      tlbi_broadcast= pages_copied= pages_zeroed= nodes_copied= cache_syncs= evictions=
- *                                      console_bytes= console_dropped= input_dropped= unknown_hvc=
+ *                                      console_bytes= console_dropped= input_dropped= unknown_hvc= copied_back= kept=
  * machine                              row: frames_total= frames_free= counter_hz= uptime_ns= cpus= vms= regions= debug= control_restarts=
  *                                      event_next= log_next= shm_pages= shm_used=
  * pause|resume|stop vm=                ok state=

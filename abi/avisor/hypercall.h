@@ -213,6 +213,8 @@ struct av_vm_stats {
 	uint64_t console_dropped;	/* over the output cap */
 	uint64_t input_dropped;		/* host bytes dropped at a restore */
 	uint64_t unknown_hvc;
+	uint64_t pages_copied_back; /* by restores, AV_VM_FLAG_COPY_BACK */
+	uint64_t pages_kept;	    /* by the last one */
 };
 
 /* MACHINE_INFO: x1 = buffer IPA, x2 = its size. */

@@ -31,6 +31,7 @@
 #define AV_VM_FLAG_NO_SHM 0x10	     /* gets no regions at run time */
 #define AV_VM_FLAG_FLASH 0x20	     /* flash at IPA 0: two banks of 64 MiB; one segment at the start of each may fill it */
 #define AV_VM_FLAG_SPARE 0x40	     /* a spare slot: no VM yet, room for a clone of at most this RAM and so many vCPUs */
+#define AV_VM_FLAG_COPY_BACK 0x80	     /* restores to the base keep the frames of pages that are dirty every round */
 
 #define AV_FLASH_SIZE 0x08000000 /* both banks */
 

@@ -8,7 +8,8 @@
 #define FRAME_RECORD 32          /* bytes the hypervisor keeps for each page of the machine */
 #define SLACK UINT64_C(0x100000) /* for the hypervisor itself, behind the bundle */
 #define VM_STRUCTURES 128 /* frames: vCPU, devices, snapshot index, saved states of boot and undo */
-#define DIRTY_RECORD 128  /* bytes of dirty map for each 2 MiB */
+#define DIRTY_RECORD 128  /* bytes of dirty map for each 2 MiB, */
+#define ROUND_RECORD 256  /* and of what earlier rounds dirtied, with copy-back */
 /* Frames of a VM with flash: views of both banks, and 4 MiB of contents with their tables and records. */
 #define FLASH_FRAMES (2 * 32 + 1024 + 2 * 16)
 #define SIZE_2M UINT64_C(0x200000)
@@ -60,6 +61,8 @@ uint64_t budget_base(const struct set *set, size_t vm)
 	if (set->shm_size && !set->vms[vm].no_shm)
 		tables += 2 * (divide_up(set->shm_size, SIZE_1G) + 1);
 	tables += divide_up(divide_up(ram, SIZE_2M) * DIRTY_RECORD, BUDGET_PAGE);
+	if (set->vms[vm].snapshot_copy_back)
+		tables += divide_up(divide_up(ram, SIZE_2M) * ROUND_RECORD, BUDGET_PAGE);
 	if (set->vms[vm].flash)
 		tables += FLASH_FRAMES;
 	return ram / BUDGET_PAGE + tables + VM_STRUCTURES;

@@ -306,6 +306,7 @@ static bool add_vm(struct builder *b, size_t index)
 	vm->flags = (from->clock_follow ? AV_VM_FLAG_CLOCK_FOLLOW : 0U) |
 		    (from->start_paused ? AV_VM_FLAG_PAUSED : 0U) |
 		    (from->snapshot_refuse ? AV_VM_FLAG_REFUSE : 0U) |
+		    (from->snapshot_copy_back ? AV_VM_FLAG_COPY_BACK : 0U) |
 		    (from->no_shm ? AV_VM_FLAG_NO_SHM : 0U) | (from->flash ? AV_VM_FLAG_FLASH : 0U);
 	vm->vcpu_count = from->vcpu_count;
 	for (unsigned i = 0; i < from->vcpu_count; i++)

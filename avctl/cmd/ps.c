@@ -200,6 +200,8 @@ static const struct column stats_columns[] = {
 	{"TLBI broadcast", "tlbi_broadcast", COLUMN_NUMBER, "tlbi_broadcast"},
 	{"Pages copied", "pages_copied", COLUMN_NUMBER, "pages_copied"},
 	{"Pages zeroed", "pages_zeroed", COLUMN_NUMBER, "pages_zeroed"},
+	{"Pages copied back", "pages_copied_back", COLUMN_NUMBER, "copied_back"},
+	{"Pages kept", "pages_kept", COLUMN_NUMBER, "kept"},
 	{"Nodes copied", "nodes_copied", COLUMN_NUMBER, "nodes_copied"},
 	{"Cache syncs", "cache_syncs", COLUMN_NUMBER, "cache_syncs"},
 	{"Evictions", "evictions", COLUMN_NUMBER, "evictions"},

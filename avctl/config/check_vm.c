@@ -168,6 +168,7 @@ static void check_snapshots(struct check *check, struct set_vm *vm, const struct
 	if (check_duration(check, node, "expire", raw->expire, &vm->snapshot_expire) &&
 	    vm->snapshot_expire < EXPIRE_LEAST)
 		errors_add(check->errors, tree_mark(node, "expire"), "expire: at least 1s");
+	check_bool(check, node, "copy-back", raw->copy_back, &vm->snapshot_copy_back);
 	vm->snapshot_refuse = check_choice(check, node, "when-full", raw->when_full, policies) == 1;
 }
 

@@ -12,7 +12,7 @@ struct raw_machine {
 };
 
 struct raw_snapshots {
-	char *keep, *memory, *when_full, *expire;
+	char *keep, *memory, *when_full, *expire, *copy_back;
 };
 
 struct raw_vm {

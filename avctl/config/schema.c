@@ -51,6 +51,8 @@ static const struct schema_key snapshot_keys[] = {
 	     "Memory for snapshots (default: an equal share of what is left)."),
 	CHOICE(struct raw_snapshots, when_full, "when-full", when_full,
 	       "What a take does when there is no room (default evict-oldest)."),
+	TEXT(struct raw_snapshots, copy_back, "copy-back", SCHEMA_BOOL, false,
+	     "Restores keep the frames of pages that are dirty every time (default false)."),
 	TEXT(struct raw_snapshots, expire, "expire", SCHEMA_DURATION, false,
 	     "avctl deletes snapshots older than this, pinned ones and the newest left out."),
 };

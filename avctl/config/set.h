@@ -39,6 +39,7 @@ struct set_vm {
 	unsigned snapshot_keep;   /* 0: no limit but memory */
 	uint64_t snapshot_memory; /* bytes */
 	bool snapshot_refuse;     /* when-full: refuse */
+	bool snapshot_copy_back;  /* copy-back: true */
 	uint64_t snapshot_expire; /* ns; 0: never */
 	uint64_t slice_ns;
 	struct set_mark mark;

@@ -32,7 +32,7 @@ static json_t *vm_json(const struct set_vm *vm)
 	json = json_pack(
 		"{s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:o, s:o, s:i, s:o, s:s, s:s, s:b, s:b, "
 		"s:o, "
-		"s:{s:i, s:o, s:s}}",
+		"s:{s:i, s:o, s:s, s:b}}",
 		"name", vm->name, "image", vm->image, "format",
 		vm->image ? kinds[vm->image_kind] : NULL, "flash", vm->flash, "dtb_file", vm->dtb,
 		"initrd", vm->initrd, "bootargs", vm->bootargs, "ram_base", json_hex(vm->ram_base),
@@ -41,7 +41,8 @@ static json_t *vm_json(const struct set_vm *vm)
 		vm->start_paused ? "paused" : "running", "dtb", !vm->no_dtb, "shm", !vm->no_shm,
 		"slice_ns", json_size(vm->slice_ns), "snapshots", "keep", vm->snapshot_keep,
 		"memory", json_size(vm->snapshot_memory), "when_full",
-		vm->snapshot_refuse ? "refuse" : "evict-oldest");
+		vm->snapshot_refuse ? "refuse" : "evict-oldest", "copy_back",
+		vm->snapshot_copy_back);
 	if (json)
 		json_object_set_new(json_object_get(json, "snapshots"), "expire_ns",
 				    vm->snapshot_expire ? json_size(vm->snapshot_expire)
@@ -217,6 +218,8 @@ static void print_vm(FILE *stream, const struct set_vm *vm)
 	fprintf(stream, "    snapshots: {keep: %u, memory: %s, when-full: %s", vm->snapshot_keep,
 		value_size_text(vm->snapshot_memory, size),
 		vm->snapshot_refuse ? "refuse" : "evict-oldest");
+	if (vm->snapshot_copy_back)
+		fputs(", copy-back: true", stream);
 	if (vm->snapshot_expire)
 		fprintf(stream, ", expire: %" PRIu64 "ns", vm->snapshot_expire);
 	fputs("}\n", stream);

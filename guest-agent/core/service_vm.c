@@ -142,6 +142,8 @@ int64_t service_stats(struct service *service)
 	line_add_number(out, "console_dropped", stats->console_dropped);
 	line_add_number(out, "input_dropped", stats->input_dropped);
 	line_add_number(out, "unknown_hvc", stats->unknown_hvc);
+	line_add_number(out, "copied_back", stats->pages_copied_back);
+	line_add_number(out, "kept", stats->pages_kept);
 	service_send(service);
 	return service_ok(service);
 }

@@ -117,6 +117,8 @@ int call_VM_STATS(struct call *call)
 	stats.nodes_copied = vm->mem.stats.nodes_copied;
 	stats.cache_syncs = vm->mem.stats.cache_syncs;
 	stats.evictions = vm->mem.stats.evictions;
+	stats.pages_copied_back = vm->mem.stats.pages_kept;
+	stats.pages_kept = vm->mem.kept_count;
 	spin_unlock(&vm->lock);
 	return give(call, call->in.args[1], call->in.args[2], &stats, sizeof(stats));
 }

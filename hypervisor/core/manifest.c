@@ -12,7 +12,7 @@
 #define SLICE_MOST UINT64_C(10000000000)
 #define VM_FLAGS                                                                                \
 	(AV_VM_FLAG_CONTROL | AV_VM_FLAG_CLOCK_FOLLOW | AV_VM_FLAG_PAUSED | AV_VM_FLAG_REFUSE | \
-	 AV_VM_FLAG_NO_SHM | AV_VM_FLAG_FLASH | AV_VM_FLAG_SPARE)
+	 AV_VM_FLAG_NO_SHM | AV_VM_FLAG_FLASH | AV_VM_FLAG_SPARE | AV_VM_FLAG_COPY_BACK)
 
 /* Put "table[index].field" together in view->wrong. */
 static const char *wrong_at(struct manifest_view *view, const char *table, uint32_t index,

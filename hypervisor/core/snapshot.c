@@ -270,7 +270,6 @@ void snapshot_restore_commit(struct vmem *m, const struct snapshot_restore *plan
 	else
 		vmem_switch(m, target);
 	load_parts(m, target);
-	m->ram_count = target->ram_count;
 	if (target->id == AV_SNAPSHOT_UNDO) {
 		m->base = NULL;
 		m->origin = target->parent;

@@ -308,6 +308,7 @@ static void create_memory(struct vm *vm, unsigned vmid_share)
 		.vmid_count = vmid_share,
 		.snapshot_keep = m->snapshot_keep,
 		.refuse = m->flags & AV_VM_FLAG_REFUSE,
+		.copy_back = m->flags & AV_VM_FLAG_COPY_BACK,
 		.parts = vm->parts,
 		.part_count = vm->part_count,
 		.evicted = evicted,

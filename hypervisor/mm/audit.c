@@ -240,6 +240,28 @@ static uint64_t leaf_from(const uint64_t *root, uint64_t address)
 	return entry & S2_VALID ? entry_table(entry)[s2_l3_index(address)] : 0;
 }
 
+/* What was kept is dirty, and counted. */
+static bool check_kept(struct audit *a)
+{
+	const struct vmem *m = a->m;
+	uint64_t count = 0;
+
+	for (uint64_t c = 0; m->history && c < m->ram_size >> REGION_2M_SHIFT; c++) {
+		const struct dirty_history *history = &m->history[c];
+
+		if (history->epoch != m->epoch || history->round != m->round)
+			continue;
+		for (uint32_t word = 0; word < ARRAY_SIZE(history->kept); word++) {
+			CHECK(!(history->kept[word] & ~m->chunks[c].bits[word]),
+			      "a kept page is not dirty");
+			for (uint64_t bits = history->kept[word]; bits; bits &= bits - 1)
+				count++;
+		}
+	}
+	CHECK(count == m->kept_count, "the count of kept pages is wrong");
+	return true;
+}
+
 /* The live tree against the dirty map, the counters and the base. */
 static bool check_live(struct audit *a)
 {
@@ -308,7 +330,7 @@ static bool check_all(struct audit *a)
 	CHECK(a->used + a->unused <= a->m->budget.limit, "the budget is exceeded");
 	CHECK(a->borrowing == a->borrowed, "a borrower is missing in its base's list");
 	CHECK(a->state_references == a->records * a->m->spill_count, "state frames were lost");
-	return check_queue(a) && check_live(a);
+	return check_queue(a) && check_live(a) && check_kept(a);
 }
 
 int vmem_audit(struct vmem *m, const char **why)

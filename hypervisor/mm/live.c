@@ -15,6 +15,7 @@ static void forget_dirty(struct vmem *m)
 	m->epoch++;
 	m->dirty_first = 0;
 	m->dirty_count = 0;
+	m->kept_count = 0;
 }
 
 /* Sealed trees have no region links; after a switch they are to be made again. */
@@ -83,7 +84,7 @@ void vmem_hand_over(struct vmem *m, struct snapshot *record)
 
 /* Per page: old entry, base entry, one entry written, one frame to the free list; the counters once
  * per VM. */
-void vmem_revert(struct vmem *m)
+static void revert(struct vmem *m)
 {
 	struct dirty_chunk *chunk;
 	uint32_t cache = m->budget.cache;
@@ -124,6 +125,20 @@ void vmem_revert(struct vmem *m)
 	arch_table_barrier();
 }
 
+void vmem_revert(struct vmem *m)
+{
+	uint32_t kept;
+
+	m->ram_count = m->base->ram_count;
+	if (!m->history) {
+		revert(m);
+		return;
+	}
+	kept = vmem_keep_begin(m);
+	revert(m);
+	vmem_keep_end(m, kept);
+}
+
 static void release_live(struct vmem *m)
 {
 	unlink_regions(m);
@@ -145,6 +160,7 @@ void vmem_abandon(struct vmem *m)
 void vmem_switch(struct vmem *m, const struct snapshot *record)
 {
 	release_live(m);
+	m->ram_count = record->ram_count;
 	borrow_root(m, record);
 	arch_table_barrier();
 }

@@ -7,10 +7,15 @@
 /* The live tree becomes the tree of this record (a fresh node), write-protected; the VM goes on
  * with a borrowed root. */
 void vmem_hand_over(struct vmem *m, struct snapshot *record);
-/* Every dirty page back to what the base has there. */
+/* Every dirty page back to what the base has there; ram_count is the base's, and what was kept. */
 void vmem_revert(struct vmem *m);
+/* Before and after that with copy-back: pages that are dirty every round stay, and stay dirty. */
+uint32_t vmem_keep_begin(struct vmem *m);
+void vmem_keep_end(struct vmem *m, uint32_t first);
+/* Kept pages that still have the base's contents go. The caller changes the VMID. */
+void vmem_keep_drop(struct vmem *m);
 /* The live tree, if anything is left of it, goes to the reaper; the VM goes on with a root borrowed
- * from this record. */
+ * from this record, and its ram_count. */
 void vmem_switch(struct vmem *m, const struct snapshot *record);
 /* The live tree goes to the reaper and nothing takes its place: a clone that is removed. */
 void vmem_abandon(struct vmem *m);

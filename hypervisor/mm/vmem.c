@@ -69,21 +69,33 @@ static uint64_t index_capacity(uint64_t limit, uint32_t keep)
 	return capacity;
 }
 
+static void *zeroed_run(uint32_t first, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++)
+		arch_page_zero(frame_ptr(first + (uint32_t)i));
+	return frame_ptr(first);
+}
+
 static int allocate_maps(struct vmem *m, const struct vmem_config *config)
 {
 	uint64_t chunk_bytes = (config->ram_size >> REGION_2M_SHIFT) * sizeof(struct dirty_chunk);
+	uint64_t history_bytes =
+		(config->ram_size >> REGION_2M_SHIFT) * sizeof(struct dirty_history);
 	uint64_t capacity = index_capacity(config->frame_limit, config->snapshot_keep);
+	uint32_t history = 0;
 	uint32_t chunks = frame_alloc_run(&m->budget, frames_for(chunk_bytes), FRAME_META);
 	uint32_t index =
 		frame_alloc_run(&m->budget, frames_for(capacity * sizeof(uint32_t)), FRAME_META);
 
+	if (config->copy_back)
+		history = frame_alloc_run(&m->budget, frames_for(history_bytes), FRAME_META);
 	m->root_frame = frame_alloc(&m->budget, FRAME_ROOT);
-	if (!chunks || !index || !m->root_frame)
+	if (!chunks || !index || !m->root_frame || (config->copy_back && !history))
 		return AV_E_NO_MEMORY;
-	for (uint64_t i = 0; i < frames_for(chunk_bytes); i++)
-		arch_page_zero(frame_ptr(chunks + (uint32_t)i));
-	m->chunks = frame_ptr(chunks);
+	m->chunks = zeroed_run(chunks, frames_for(chunk_bytes));
 	m->chunk_count = config->ram_size >> REGION_2M_SHIFT;
+	if (config->copy_back)
+		m->history = zeroed_run(history, frames_for(history_bytes));
 	m->index = frame_ptr(index);
 	m->index_mask = (uint32_t)capacity - 1;
 	node_init(m->root_frame);
@@ -193,8 +205,10 @@ bool vmem_reap(struct vmem *m, uint32_t nodes)
 
 void vmem_drain(struct vmem *m, bool stopped)
 {
-	if (stopped && m->base && !m->dirty_count) {
-		vmem_switch(m, m->base);
+	if (stopped) {
+		vmem_keep_drop(m);
+		if (m->base && !m->dirty_count)
+			vmem_switch(m, m->base);
 		vmem_renew_vmid(m);
 	}
 	while (node_reap_one(m))

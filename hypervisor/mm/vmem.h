@@ -48,6 +48,7 @@ struct vmem_config {
 	uint32_t vmid_count;
 	uint32_t snapshot_keep;         /* 0: as many as the budget allows, at most SNAPSHOT_MAX */
 	bool refuse;                    /* do not evict snapshots */
+	bool copy_back;                 /* restores to the base keep what is dirty every round */
 	const struct state_part *parts; /* stay where they are */
 	uint32_t part_count;
 	/* A snapshot was evicted for memory or for the limit; AV_SNAPSHOT_UNDO for undo. Called
@@ -79,6 +80,17 @@ struct dirty_chunk {
 	uint32_t count; /* of bits */
 };
 
+/*
+ * The same 2 MiB when pages are copied back, see keep.c: which were dirty at the end of the last round and of that
+ * before, and which kept their frame at the last one. They mean something only while epoch is the VM's.
+ */
+struct dirty_history {
+	uint64_t last[8], before[8], kept[8];
+	uint64_t epoch;
+	uint64_t round;
+	uint32_t next; /* vmem_keep_begin()'s list */
+};
+
 struct vmem_stats {
 	uint64_t pages_zeroed;
 	uint64_t pages_copied;
@@ -88,6 +100,7 @@ struct vmem_stats {
 	uint64_t tlbi_local;
 	uint64_t tlbi_broadcast; /* wide ones, and all-VMID ones */
 	uint64_t evictions;
+	uint64_t pages_kept; /* copied back by restores */
 };
 
 struct part_place {
@@ -102,9 +115,12 @@ struct vmem {
 	struct dirty_chunk *chunks;
 	uint64_t epoch;
 	struct frame_budget budget;
-	uint32_t dirty_first; /* chain of chunks with bits, index + 1 */
-	uint64_t dirty_count; /* writable leaves */
-	uint64_t ram_count;   /* valid leaves of the live tree, bundle pages left out */
+	uint32_t dirty_first;          /* chain of chunks with bits, index + 1 */
+	uint64_t dirty_count;          /* writable leaves */
+	uint64_t ram_count;            /* valid leaves of the live tree, bundle pages left out */
+	struct dirty_history *history; /* one a chunk; NULL: no page is copied back */
+	uint64_t round;                /* restores to a base */
+	uint64_t kept_count;           /* pages that the last of them kept */
 	struct vmem_stats stats;
 	bool host_starved; /* a write of vmem_host_access() found no frame; its caller clears it */
 
@@ -221,8 +237,8 @@ uint64_t vmem_vttbr(const struct vmem *m);
 bool vmem_reap(struct vmem *m, uint32_t nodes);
 
 /*
- * Drain the reaper. With `stopped` ([stopped]) and no dirty page, the private tables that are left
- * over go too: the VM then holds exactly what its snapshots and the boot image need, so that counts
+ * Drain the reaper. With `stopped` ([stopped]) kept pages that were not written go, and with no dirty page the
+ * private tables that are left over, too: the VM then holds exactly what its snapshots and the boot image need, so that counts
  * can be compared.
  */
 void vmem_drain(struct vmem *m, bool stopped);

@@ -73,10 +73,33 @@ static void access_region(struct rig *rig, struct rig_vm *vm)
 			 bytes);
 }
 
+/* A loop as a fuzzer has it: mostly the same pages each time, back to the base. */
+static void rounds(struct rig *rig, struct rig_vm *vm)
+{
+	uint32_t first = any_page(rig), count = 1 + (uint32_t)rig_random(rig, 12);
+
+	for (uint64_t n = 1 + rig_random(rig, 70); n && vm->m.base; n--) {
+		for (uint32_t i = 0; i < count; i++) {
+			uint32_t page = (first + i * 7) % RIG_PAGES;
+
+			if (!rig_random(rig, 16))
+				rig_execute(vm, page);
+			else if (rig_random(rig, 64))
+				rig_write(vm, page, ++tag_next);
+			else
+				rig_read(vm, page);
+		}
+		if (vm->m.base)
+			rig_restore(vm, vm->m.base->id, false);
+	}
+}
+
 static void random_operation(struct rig *rig, struct rig_vm *vm)
 {
 	uint64_t id;
 
+	if (vm->m.history && !rig_random(rig, 60))
+		rounds(rig, vm);
 	switch (rig_random(rig, 40)) {
 	case 0:
 	case 1:
@@ -177,13 +200,17 @@ static void run(const struct rig_options *options, uint64_t operations, uint64_t
 	for (uint32_t i = 0; i < rig->vm_count; i++) {
 		const struct vmem_stats *s = &rig->vm[i]->m.stats;
 
-		printf("  vm%u: zeroed %llu copied %llu made writable %llu nodes %llu tlbi "
+		printf("  vm%u: zeroed %llu copied %llu kept %llu made writable %llu nodes %llu "
+		       "tlbi "
 		       "%llu+%llu evicted %llu\n",
 		       i, (unsigned long long)s->pages_zeroed, (unsigned long long)s->pages_copied,
-		       (unsigned long long)s->made_writable, (unsigned long long)s->nodes_copied,
-		       (unsigned long long)s->tlbi_local, (unsigned long long)s->tlbi_broadcast,
-		       (unsigned long long)s->evictions);
+		       (unsigned long long)s->pages_kept, (unsigned long long)s->made_writable,
+		       (unsigned long long)s->nodes_copied, (unsigned long long)s->tlbi_local,
+		       (unsigned long long)s->tlbi_broadcast, (unsigned long long)s->evictions);
 	}
+	for (uint32_t i = 0; i < rig->vm_count; i++)
+		assert_true(!options->copy_back == !rig->vm[i]->m.stats.pages_kept ||
+			    operations < 1000);
 	wind_down(rig, used);
 	assert_int_equal(frame_free_count(), free_at_start);
 	rig_end(rig);
@@ -224,14 +251,33 @@ static void vms_that_refuse_to_evict_starve_and_agree_with_the_model(void **stat
 		from_environment("AV_OPS", 30000), 500);
 }
 
+static void vms_that_copy_pages_back_agree_with_the_model(void **state)
+{
+	(void)state;
+	run(
+		&(struct rig_options){
+			.seed = seed() + 9, .vms = 3, .limit = 9000, .keep = 24, .copy_back = true},
+		from_environment("AV_OPS", 60000), 500);
+}
+
+static void vms_short_of_frames_that_copy_back_agree_with_the_model(void **state)
+{
+	(void)state;
+	run(
+		&(struct rig_options){
+			.seed = seed() + 10, .vms = 3, .limit = 420, .keep = 40, .copy_back = true},
+		from_environment("AV_OPS", 30000), 500);
+}
+
 static void every_single_operation_leaves_everything_consistent(void **state)
 {
 	(void)state;
-	for (uint64_t i = 0; i < 4; i++)
+	for (uint64_t i = 0; i < 6; i++)
 		run(&(struct rig_options){.seed = seed() + 3 + i,
 					  .vms = 2,
 					  .limit = i % 2 ? 500 : 150,
-					  .keep = 6},
+					  .keep = 6,
+					  .copy_back = i > 3},
 		    from_environment("AV_OPS", 500), 1);
 }
 
@@ -241,6 +287,8 @@ int main(void)
 		cmocka_unit_test(three_vms_with_room_agree_with_the_model),
 		cmocka_unit_test(vms_short_of_frames_evict_and_agree_with_the_model),
 		cmocka_unit_test(vms_that_refuse_to_evict_starve_and_agree_with_the_model),
+		cmocka_unit_test(vms_that_copy_pages_back_agree_with_the_model),
+		cmocka_unit_test(vms_short_of_frames_that_copy_back_agree_with_the_model),
 		cmocka_unit_test(every_single_operation_leaves_everything_consistent),
 	};
 

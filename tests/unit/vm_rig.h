@@ -62,6 +62,7 @@ struct rig_options {
 	uint64_t limit;       /* frames a VM */
 	uint32_t keep;
 	bool refuse;
+	bool copy_back;
 };
 
 struct rig *rig_new(const struct rig_options *options);
