@@ -58,7 +58,7 @@ def run_once(build, ram):
                    "-icount shift=0,sleep=off")
 
 
-def run_set(build, what, text, qemu_args):
+def run_set(build, what, text, qemu_args, seconds=300):
     """Results of vm1 of this set."""
     place = Place(build)
     qemu = None
@@ -80,7 +80,7 @@ def run_set(build, what, text, qemu_args):
                 text = file.read().replace("\r", "")
             return text if re.search(r"^bench done .*\n", text, re.M) else None
 
-        return read_results(wait_for(what, 300, results, qemu.alive))
+        return read_results(wait_for(what, seconds, results, qemu.alive))
     except Failed as why:
         logs = [tail(place.file(name)) for name in ("qemu.log", "state/avisor/bench/hypervisor.log")]
         raise Failed(f"{why}; {'; '.join(logs)}") from None

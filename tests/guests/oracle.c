@@ -19,7 +19,7 @@ struct order {
 	uint64_t result; /* what was there, or what the code returned */
 };
 
-/* One page a vCPU, at its number. */
+/* One page a vCPU, eight for each VM in their order. */
 struct desk {
 	uint64_t request; /* counted by who asks */
 	uint64_t done;
@@ -88,7 +88,7 @@ void guest_main(uint64_t dtb)
 	if (hvc_VM_INFO(AV_VM_SELF, (uint64_t)&info, sizeof(info)).status ||
 	    hvc_REGION_INFO(0, (uint64_t)&about, sizeof(about)).status)
 		guest_panic("oracle: no region");
-	region = about.ipa;
+	region = about.ipa + (info.index - 1) * GUEST_CPU_MAX * GUEST_PAGE_SIZE;
 	for (unsigned int cpu = 1; cpu < info.vcpu_count; cpu++)
 		if (guest_cpu_on(cpu, serve, cpu))
 			guest_panic("oracle: a vCPU does not start");

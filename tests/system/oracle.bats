@@ -19,9 +19,7 @@ setup_file() {
 	  - {name: two, image: $GUESTS/oracle.elf, memory: 16MiB, cpus: 2, snapshots: {keep: 10, copy-back: true}}
 	  - {name: four, image: $GUESTS/oracle.elf, memory: 16MiB, cpus: 4, snapshots: {keep: 10}}
 	shm:
-	  - {name: desk-one, size: 32KiB, members: {one: rw}}
-	  - {name: desk-two, size: 32KiB, members: {two: rw}}
-	  - {name: desk-four, size: 32KiB, members: {four: rw}}
+	  - {name: desk, size: 96KiB, members: {one: rw, two: rw, four: rw}}
 	END
 }
 

@@ -36,18 +36,18 @@ class Agent:
         self.port.settimeout(LIMIT)
         self.port.connect("control")
         self.lines = self.port.makefile()
-        self.number = 0
+        self.number = 0x1000
 
     def ask(self, words, refused=None):
         """(rows, fields of the answer); refused: an error code that may come, then None for the fields."""
         self.number += 1
-        tag = f"{self.number:04x}"
+        tag = f"{self.number:x}"
         self.port.sendall(f"\n{tag} {words}\n".encode())
         rows = []
         for line in self.lines:
             if not line.startswith(tag + " "):
                 continue
-            kind, _, rest = line[5:].strip().partition(" ")
+            kind, _, rest = line[len(tag) + 1:].strip().partition(" ")
             fields = dict(word.split("=", 1) for word in rest.split() if "=" in word)
             if kind == "row":
                 rows.append(fields)
@@ -56,7 +56,7 @@ class Agent:
             elif fields.get("code") == refused:
                 return rows, None
             else:
-                raise Wrong(f"{words}: {line[5:].strip()}")
+                raise Wrong(f"{words}: {line[len(tag) + 1:].strip()}")
         raise Wrong(f"{words}: no answer")
 
 
@@ -191,9 +191,10 @@ class Vm:
 class Run:
     def __init__(self, agent, ram, seed):
         self.agent, self.random = agent, random.Random(seed)
-        desks = {row["name"]: int(row["pa"], 16) - RAM for row in agent.ask("regions")[0]}
+        desk = int(agent.ask("regions")[0][0]["pa"], 16) - RAM
         rows = [row for row in agent.ask("vms")[0] if row["name"] != "control"]
-        self.vms = [Vm(row["name"], int(row["vcpus"]), agent, ram, desks["desk-" + row["name"]]) for row in rows]
+        self.vms = [Vm(row["name"], int(row["vcpus"]), agent, ram, desk + (int(row["index"]) - 1) * 8 * PAGE)
+                    for row in rows]
         self.tag = 0x1000
         self.done = dict.fromkeys(self.kinds, 0)
 

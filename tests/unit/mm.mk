@@ -24,3 +24,9 @@ UNIT_differ_SRC := tests/unit/test_differ.c $(MM_UNIT_SRC)
 
 UNITS += clone
 UNIT_clone_SRC := tests/unit/test_clone.c $(MM_UNIT_SRC)
+
+UNITS += keep
+UNIT_keep_SRC := tests/unit/test_keep.c $(MM_UNIT_SRC)
+
+UNITS += budget
+UNIT_budget_SRC := tests/unit/test_budget.c $(MM_UNIT_SRC)

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""loop.py - the same pages dirtied and taken back again and again (tests/guests/loop.c), with copy-back off and on:
+instructions of a whole cycle, and by wall clock the rate and what one restore takes. The guest fails when a frame is lost.
+
+	python3 tests/bench/loop.py BUILD_DIR ROUNDS	wall clock alone, as a test wants it"""
+import sys
+
+from icount import run_set
+from machine import Failed, entry
+
+COUNTED, TIMED = (16, 44, 256, 1024), (44, 64, 256)
+ROUNDS = 100_000
+BESIDE = {"faults": "faults", "tlbi": "tlbi", "bytes_copied": "bytes", "nodes_copied": "nodes_copied"}
+
+SET = """version: 1
+name: bench
+machine: {{cpus: 1, cpu: cortex-a57, memory: 256MiB}}
+vms:
+  - {{name: vm1, image: {build}/guests/loop.elf, memory: 64MiB, clock: follow, snapshots: {{copy-back: {copy_back}}}}}
+shm:
+  - {{name: board, size: 40KiB, init: "{part}", members: {{vm1: rw}}}}
+"""
+
+
+def run(build, part, copy_back, seconds=300):
+    text = SET.format(build=build, part=part, copy_back=str(copy_back).lower())
+    return run_set(build, f"loop ({part})", text, "-icount shift=0,sleep=off" if part == "icount" else "", seconds)
+
+
+def measure(build, runs, say):
+    """Instructions: loop.dN is run, faults and restore, warm-up included; restore.dN.copyback the restore alone."""
+    entries = []
+    for suffix in "", ".copyback":
+        say(f"icount: {runs} runs of a loop, copy-back {'on' if suffix else 'off'}")
+        results = [run(build, "icount", bool(suffix)) for _ in range(runs)]
+        for size in COUNTED:
+            names = {f"loop.d{size}{suffix}": "instructions"}
+            names |= {f"loop.d{size}{suffix}.{what}": unit for what, unit in BESIDE.items()}
+            if suffix:
+                names[f"restore.d{size}{suffix}"] = "instructions"
+            for name, unit in names.items():
+                values = [result[name] for result in results]
+                entries.append(entry(name, unit, values, "the runs differ" if len(set(values)) > 1 else ""))
+    return entries
+
+
+def measure_wall(build, rounds, say):
+    """rate.dN: restores a second; restoreN_us: one restore, in EL2 and there and back."""
+    entries = []
+    for suffix in "", ".copyback":
+        say(f"wall clock: {rounds} restores each of {TIMED} pages, copy-back {'on' if suffix else 'off'}")
+        result = run(build, f"wall {rounds}", bool(suffix), 60 + rounds // 50)
+        for size in TIMED:
+            note = f"{rounds} restores, no frame lost"
+            entries.append(entry(f"rate.d{size}{suffix}", "1/s", [1e9 / result[f"loop.d{size}{suffix}"]], note))
+            p50, p99 = (result[f"restore.d{size}{suffix}.p{p}_ns"] / 1000 for p in (50, 99))
+            entries.append(entry(f"restore{size}_us{suffix}", "us", [p50], f"p50; p99 {p99:.1f}"))
+    return entries
+
+
+def main():
+    say = lambda text: print(text, file=sys.stderr, flush=True)
+    try:
+        for e in measure_wall(sys.argv[1], int(sys.argv[2]), say):
+            print(f"{e['name']} {e['value']:,.1f} {e['unit']} ({e['note']})")
+    except Failed as why:
+        print(why)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
