@@ -174,7 +174,7 @@ static void what_is_wrong_with_a_vm_is_named(void **state)
 	WRONG("vm[2].name", memcpy(rig.vms[2].name, "vm1", 4));
 	WRONG("vm[0].flags", rig.vms[0].flags = 0);
 	WRONG("vm[2].flags", rig.vms[2].flags = AV_VM_FLAG_CONTROL);
-	WRONG("vm[1].flags", rig.vms[1].flags = 0x80);
+	WRONG("vm[1].flags", rig.vms[1].flags = 0x80000000);
 	WRONG("vm[1].vcpu_count", rig.vms[1].vcpu_count = 0);
 	WRONG("vm[1].vcpu_count", rig.vms[1].vcpu_count = 9);
 	WRONG("vm[1].vcpu_cpu", rig.vms[1].vcpu_cpu[0] = 2);
