@@ -48,5 +48,7 @@ report "the library over shared memory is C11 that a Linux program can use" "$wr
 report "no source file is longer than 500 lines" \
 	"$(git ls-files '*.c' '*.h' '*.S' | xargs wc -l | awk '$2 != "total" && $1 > 500 {print $2, $1}')"
 report "every source file names its licence" \
-	"$(git ls-files '*.c' '*.h' '*.S' '*.def' '*.mk' '*.sh' '*.bats' Makefile | xargs grep -L 'SPDX-License-Identifier: MIT')"
+	"$(git ls-files '*.c' '*.h' '*.S' '*.def' '*.mk' '*.sh' '*.bats' Makefile | grep -v '^guest-agent/linux/kernel/' |
+		xargs grep -L 'SPDX-License-Identifier: MIT'
+	git ls-files 'guest-agent/linux/kernel/*' | xargs grep -L 'SPDX-License-Identifier: GPL-2.0$\|SPDX-License-Identifier: GPL-2.0 \*/$')"
 echo "1..$n"

@@ -66,5 +66,10 @@
  * audit vm=                            ok frames= | err code=INTEGRITY
  * hook name=crash|hang                 debug builds: ok, then the agent crashes at the next command, or spins for ever
  *
- * Verbs of any agent: hello, ping.
+ * Verbs of any agent: hello, ping, and what needs the guest's own cooperation (NOT_SUPPORTED where there is nothing to do):
+ *
+ * quiesce [hook_ms=N] [hold_ms=N]      row per hook: hook= result=done|failed|timeout code= ; ok mounts= hooks= failed=
+ *                                      Hooks, sync, then file systems frozen. It ends by thaw, when the client leaves, hold_ms
+ *                                      after the ok (10000 if not said), and when the VM is restored. WRONG_STATE: it is so already
+ * thaw                                 ok held=0|1 mounts= hooks= failed= ; held=0: nothing was held any more
  */

@@ -17,6 +17,8 @@ static const struct verb {
 } verbs[] = {
 	{"hello", service_hello, "", true},
 	{"ping", service_ok, "", true},
+	{"quiesce", service_quiesce, "hook_ms hold_ms ", true},
+	{"thaw", service_thaw, "", true},
 	{"vms", service_vms, "", false},
 	{"vm", service_vm, "vm ", false},
 	{"stats", service_stats, "vm ", false},

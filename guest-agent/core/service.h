@@ -23,11 +23,27 @@ struct service_result {
 	uint64_t value[3];
 };
 
+struct service;
+
+/* Of a quiesce: how long one hook may take, and when it ends by itself. */
+struct service_limits {
+	uint64_t hook_ms, hold_ms;
+};
+
+struct service_thawed {
+	uint64_t held; /* 0: it had ended before */
+	uint64_t mounts, hooks, failed;
+};
+
 struct service_ops {
 	/* number is AV_HVC_*, args are x1..x6. */
 	struct service_result (*hypercall)(void *context, uint32_t number, const uint64_t args[6]);
 	void (*write)(void *context, const char *data, size_t size); /* one whole line */
 	void (*flush)(void *context); /* all lines of a reply are written; may be NULL */
+	/* Hold still; reports with service_report_*(). AV_E_WRONG_STATE: it does already. NULL, both: not here. */
+	int64_t (*quiesce)(void *context, const struct service_limits *limits,
+			   struct service *report);
+	int64_t (*thaw)(void *context, struct service_thawed *thawed);
 	void (*crash)(void *context); /* the test hook: crash in earnest; may be NULL */
 	void (*hang)(void *context);  /* the test hook: never wait again; may be NULL */
 };
@@ -59,3 +75,9 @@ struct service {
 void service_open(struct service *service);  /* a client has connected: says hello */
 void service_close(struct service *service); /* it has left: half a line of it is dropped */
 void service_input(struct service *service, const char *data, size_t size);
+
+/* For ops->quiesce: a row for each hook ("done", "failed", "timeout"), then the ok line. */
+void service_report_hook(struct service *service, const char *name, const char *result,
+			 uint64_t code);
+void service_report_quiesced(struct service *service, uint64_t mounts, uint64_t hooks,
+			     uint64_t failed);

@@ -36,6 +36,9 @@ int64_t service_choose(struct service *service, uint64_t vm, uint64_t *id);
 int64_t service_clone(struct service *service);
 int64_t service_remove(struct service *service);
 
+int64_t service_quiesce(struct service *service);
+int64_t service_thaw(struct service *service);
+
 int64_t service_diff(struct service *service);
 int64_t service_state(struct service *service);
 

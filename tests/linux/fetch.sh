@@ -1,58 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# fetch.sh DIR - puts Debian's own arm64 kernel and a busybox initramfs into DIR: vmlinuz, initrd.
-# Packages come from the machine's own apt sources, by apt itself (which checks their signatures), with its state in a
-# private folder: the machine's architectures, lists and packages are never changed. Nothing needs root.
-# Packages are kept in $AVISOR_CACHE, else ~/.cache/avisor where that folder is there, else in DIR, and used again.
+# fetch.sh DIR - puts Debian's own arm64 kernel and a busybox initramfs into DIR: vmlinuz, base.initrd, and in
+# kernel.deb which package the kernel is of.
+# From packages alone: packages.sh says how and where they are kept.
 set -euo pipefail
-umask 022
 here=$(cd "$(dirname "$0")" && pwd)
-dir=${1:?usage: fetch.sh DIR}
-mkdir -p "$dir"
-dir=$(cd "$dir" && pwd)
-cache=${AVISOR_CACHE:-}
-[ -n "$cache" ] || { [ -d "${HOME:-/nonexistent}/.cache/avisor" ] && cache=$HOME/.cache/avisor; } || cache=$dir
-mkdir -p "$cache/debs"
-
-fail() {
-	echo "linux-guest: $*" >&2
-	exit 1
-}
-
-for tool in apt-get apt-cache dpkg dpkg-deb cpio gzip; do
-	command -v "$tool" >/dev/null || fail "$tool is missing (a Debian machine with cpio is needed; try: make deps)"
-done
-
-work=$(mktemp -d "$dir/work.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-
-# the newest package in the cache whose name begins with $1, if any
-cached() {
-	find "$cache/debs" -maxdepth 1 -name "$1_*_arm64.deb" | sort -V | tail -n 1
-}
-
-# apt with a state of its own, for arm64
-private_apt() {
-	local command=$1
-	shift
-	mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial"
-	"$command" -q -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State="$work/apt" \
-		-o Dir::State::Lists="$work/apt/lists" -o Dir::State::status=/dev/null \
-		-o Dir::Cache="$work/apt/cache" -o APT::Sandbox::User="$(id -un)" "$@"
-}
+. "$here/packages.sh"
+packages_begin "${1:?usage: fetch.sh DIR}"
 
 download() {
 	local kernel
-	echo "linux-guest: asking apt for Debian's arm64 kernel (only this project's folders are written)"
-	private_apt apt-get update >"$work/apt.log" 2>&1 ||
-		{ tail -n 5 "$work/apt.log" >&2; fail "apt-get update failed; no network, and nothing in $cache/debs?"; }
+	packages_update "Debian's arm64 kernel"
 	kernel=$(private_apt apt-cache depends --important linux-image-arm64 2>/dev/null |
 		sed -n 's/^ *Depends: \(linux-image-[0-9].*-arm64\)$/\1/p' | head -n 1)
 	[ -n "$kernel" ] || fail "these apt sources offer no linux-image-arm64 (is this machine a Debian?)"
-	mkdir "$work/get"
-	(cd "$work/get" && private_apt apt-get download "$kernel" busybox-static) >>"$work/apt.log" 2>&1 ||
-		{ tail -n 5 "$work/apt.log" >&2; fail "apt-get could not download $kernel and busybox-static"; }
-	mv "$work"/get/*.deb "$cache/debs/"
+	packages_get "$kernel" busybox-static
 }
 
 kernel_deb=$(cached 'linux-image-[0-9]*-arm64')
@@ -90,5 +52,6 @@ find "$root" -exec touch -h -d @0 {} +
 cp "$(find "$work/kernel" -name 'vmlinuz-*' -type f | head -n 1)" "$work/vmlinuz"
 [ "$(dd if="$work/vmlinuz" bs=1 skip=56 count=4 2>/dev/null)" = ARMd ] || fail "$kernel_deb: vmlinuz is no arm64 Image"
 mv "$work/vmlinuz" "$dir/vmlinuz"
-mv "$work/initrd" "$dir/initrd"
+basename "$kernel_deb" >"$dir/kernel.deb"
+mv "$work/initrd" "$dir/base.initrd"
 echo "linux-guest: $(basename "$kernel_deb" | cut -d_ -f1) and its initramfs are in $dir"

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""guest.py MODE AVCTL ROUNDS VM - avisor.ko and avisor-agentd in a Linux guest that is up.
+
+module   the module is loaded, its device is root's, bad ioctls are refused (ROUNDS random ones), the agent answers
+fresh    restores of one snapshot: random bytes, monotonic and wall time
+
+Types as linux.py does. Exit code 1 and one line that says what was wrong.
+"""
+import os, re, socket, subprocess, sys, time
+from linux import BAD, Clock, Failed, Machine, at_shell, check, say
+
+
+class Agent:
+    """A client of the VM's own agent."""
+
+    def __init__(self, vm):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(20)
+        folder = os.open(os.path.join(os.environ["XDG_RUNTIME_DIR"], "avisor", os.environ["AVCTL_SET"]), os.O_PATH)
+        self.socket.connect(f"/proc/self/fd/{folder}/{vm}.agent")
+        os.close(folder)
+        self.count = 0
+        self.text = b""
+
+    def ask(self, words):
+        """All lines of the reply."""
+        self.count += 1
+        self.socket.send(f"\x18\n{self.count:x} {words}\n".encode())
+        lines = []
+        while not lines or lines[-1].split()[1] == "row":
+            while b"\n" not in self.text:
+                data = self.socket.recv(4096)
+                check(data, "the agent's port closed")
+                self.text += data
+            line, self.text = self.text.split(b"\n", 1)
+            if line.split()[0] == b"%x" % self.count:
+                lines.append(line.decode())
+        return [line.split(" ", 1)[1] for line in lines]
+
+    def close(self):
+        self.socket.close()
+
+
+def no_complaints(console):
+    log = console.run("dmesg")
+    check(not re.search(BAD, log), f"the kernel complains: {re.findall(f'.*(?:{BAD}).*', log)[:3]}")
+
+
+def module(machine, rounds):
+    console = at_shell(machine)
+    check(re.search(r"^avisor \d+", console.run("cat /proc/modules"), re.M), "avisor.ko is not loaded")
+    check(console.run("stat -c '%a %u %F' /dev/avisor") == "600 0 character special file", "/dev/avisor is not root's alone")
+    check(console.run("guest-test user") == "user: Permission denied", "an ordinary user is not kept out of /dev/avisor")
+    console.run("chmod 666 /dev/avisor")
+    check(console.run("guest-test user") == "user: Operation not permitted",
+          "an ordinary user may open /dev/avisor once its mode lets everybody")
+    console.run("chmod 600 /dev/avisor")
+    say(console.run(f"guest-test fuzz {rounds} {int.from_bytes(os.urandom(4), 'big')}"))
+    agent = Agent(machine.vm)
+    check(re.fullmatch(r"ok proto=1 abi=1\.0 version=\S+ features=\S+ boots=1 vms=0 debug=[01]", agent.ask("hello")[0]), "hello")
+    check(agent.ask("vms")[0].startswith("err code=UNKNOWN_VERB"), "a VM's own agent knows vms")
+    check(agent.ask("thaw") == ["ok held=0 mounts=0 hooks=0 failed=0"], "thaw with nothing quiesced")
+    check(agent.ask("quiesce hold_ms=0")[0].startswith("err code=INVALID"), "a hold of 0 ms is not refused")
+    check(agent.ask("quiesce") == ["ok mounts=0 hooks=0 failed=0"], "quiesce")
+    check(agent.ask("quiesce")[0].startswith("err code=WRONG_STATE"), "quiesce twice")
+    check(agent.ask("thaw") == ["ok held=1 mounts=0 hooks=0 failed=0"], "thaw")
+    agent.close()
+    no_complaints(console)
+    console.close()
+
+
+def restored(console, generation):
+    """Wait until the agent says that it knows of the restore and has done what belongs to it."""
+    deadline = time.monotonic() + 20
+    while f"restored, generation {generation}" not in console.run("dmesg | tail -n 5"):
+        check(time.monotonic() < deadline, "the agent has not noticed the restore: " + console.run(
+            "dmesg | tail -n 5; for p in $(pidof avisor-agentd); do cat /proc/$p/stack /proc/$p/syscall; done; cat /proc/uptime"))
+
+
+def wall_error(console):
+    """How far the guest's wall time is outside of what the host's was before and after the question."""
+    before = time.time()
+    guest = float(console.run("adjtimex | sed -n 's/.*time.tv_sec: *//p'; adjtimex | sed -n 's/.*time.tv_usec: *//p'").split()[0])
+    after = time.time()
+    return max(before - (guest + 1), guest - after, 0)
+
+
+def fresh(machine, rounds):
+    console = at_shell(machine)
+    agent = Agent(machine.vm)
+    agent.ask("ping")
+    agent.close()
+    uptime = float(console.run("cat /proc/uptime").split()[0])
+    machine("snapshot", "take", machine.vm, "--name", "seed")
+    seen = set()
+    for number in range(1, rounds + 1):
+        if number > 1: # outside, time passes that the guest does not see
+            end = time.monotonic() + 2
+            while time.monotonic() < end:
+                console.run("true")
+        machine("restore", machine.vm, "--name", "seed")
+        console.send("\n")
+        console.expect(rb"linux\$ ")
+        restored(console, number)
+        seen.add(console.run("dd if=/dev/urandom bs=32 count=1 2>/dev/null | md5sum"))
+        now = float(console.run("cat /proc/uptime").split()[0])
+        check(now >= uptime, f"monotonic time went back, from {uptime} to {now}")
+        deadline = time.monotonic() + 5 # the clock is set to half a second at once, and then to its tick
+        while (error := wall_error(console)) >= 1:
+            check(time.monotonic() < deadline, f"wall time is wrong by {error:.2f} s")
+        say(f"restore {number}: wall time within {error:.2f} s of the second, uptime {now} after {uptime}")
+    check(len(seen) == rounds, f"{rounds} restores gave {len(seen)} different random numbers")
+    no_complaints(console)
+    console.close()
+
+
+if __name__ == "__main__":
+    try:
+        {"module": module, "fresh": fresh}[sys.argv[1]](Machine(sys.argv[2], sys.argv[4]), int(sys.argv[3]))
+    except (Failed, OSError, subprocess.TimeoutExpired) as error:
+        print(f"guest.py: {error}", file=sys.stderr)
+        sys.exit(1)
