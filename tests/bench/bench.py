@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import boot
+import clone
 import exits
 import icount
 import share
@@ -80,7 +81,7 @@ def targets(figures):
         if value(deep) and value(flat):
             off = abs(value(deep) / value(flat) - 1) * 100
             result.append((off <= 1, f"{deep} {value(deep):,.0f} within {off:.2f}% <= 1% of {flat}"))
-    result += exits.targets(value) + boot.targets(value) + share.targets(value)
+    result += exits.targets(value) + boot.targets(value) + clone.targets(value) + share.targets(value)
     for suffix in "", ".full":
         result += [(times >= FASTER, f"{what} >= {FASTER}") for times, what in faster(value, suffix)]
     return result
@@ -124,6 +125,7 @@ def main():
     try:
         entries += exits.measure(build, options.runs, say)
         entries += icount.measure(build, options.runs, options.ram, say)
+        entries += clone.measure(build, options.runs, options.ram, say)
         entries += share.measure(build, options.runs, WALL_SHARE if options.wall_ram else 0, say)
         if options.wall_ram: # not in the short form: doorbell_rtt misses its target so far
             entries += icount.measure_bells(build, options.runs, say)
