@@ -185,7 +185,7 @@ static void regions_come_and_go_at_random(void **state)
 
 	(void)state;
 	for (uint32_t round = 0; round < 6000; round++) {
-		uint32_t v = (uint32_t)rig_random(rig, RIG_VMS),
+		uint32_t v = (uint32_t)rig_random(rig, rig->vm_count),
 			 i = (uint32_t)rig_random(rig, POOL);
 		struct rig_vm *vm = rig->vm[v];
 
