@@ -129,7 +129,7 @@ static void write_cpus(struct writer *w, const struct set *set, const struct set
 	end(w);
 }
 
-static void write_firmware(struct writer *w)
+static void write_firmware(struct writer *w, bool pmu)
 {
 	static const char psci[] = "arm,psci-1.0\0arm,psci-0.2\0arm,psci";
 	static const char timer[] = "arm,armv8-timer\0arm,armv7-timer";
@@ -149,6 +149,13 @@ static void write_firmware(struct writer *w)
 	CELLS(w, "interrupts", GIC_PPI, 13, IRQ_LEVEL, GIC_PPI, 14, IRQ_LEVEL, GIC_PPI, 11,
 	      IRQ_LEVEL, GIC_PPI, 10, IRQ_LEVEL);
 	end(w);
+
+	if (pmu) {
+		begin(w, "pmu");
+		put_string(w, "compatible", "arm,armv8-pmuv3");
+		CELLS(w, "interrupts", GIC_PPI, 7, IRQ_LEVEL);
+		end(w);
+	}
 
 	begin(w, "apb-pclk");
 	put_string(w, "compatible", "fixed-clock");
@@ -297,7 +304,7 @@ static void write_tree(struct writer *w, const struct set *set, size_t index, ui
 	put_reg(w, vm->ram_base, vm->ram_size);
 	end(w);
 	write_cpus(w, set, vm);
-	write_firmware(w);
+	write_firmware(w, !strstr(set->cpu_model, ",pmu=off"));
 	write_devices(w);
 	if (vm->flash)
 		write_flash(w);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* devices.c - a VM's devices on their lines, addresses and host ports. Never blocks on the host: a full port keeps or drops. */
 #include "core/devices.h"
+#include "arch/features.h"
 #include "core/doorbell.h"
 #include "core/clock.h"
 #include "core/event.h"
@@ -219,8 +220,8 @@ static inline __attribute__((always_inline)) bool gic_access(struct vcpu *vcpu,
 	if (vgic_mmio_wants_fold(frame, offset, write))
 		vcpu_fold_interrupts(vcpu);
 	there = vgic_mmio(&vm->gic, vcpu->index, frame, offset, size, write, value);
-	if (write && vgic_take_hw_release(&vm->gic, vcpu->index))
-		gicv3_ppi_set_active(PLAT_PPI_VIRT_TIMER, false);
+	if (write)
+		gicv3_ppis_deactivate(vgic_take_hw_release(&vm->gic, vcpu->index));
 	return there;
 }
 
@@ -323,6 +324,8 @@ void devices_init(struct vm *vm)
 
 	vgic_init(&vm->gic, vm->vcpu_count);
 	vgic_set_hw(&vm->gic, PLAT_PPI_VIRT_TIMER);
+	if (features.pmu_counters)
+		vgic_set_hw(&vm->gic, PLAT_PPI_PMU);
 	vpl031_init(&vm->rtc, vm, clock_line);
 	vpl011_init(&vm->uart, vm, uart_out, uart_line);
 	changed(vm);

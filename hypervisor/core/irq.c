@@ -3,6 +3,7 @@
 #include "core/irq.h"
 #include "arch/sysreg.h"
 #include "core/bug.h"
+#include "core/pmu.h"
 #include "core/sched.h"
 #include "core/vcpu.h"
 #include "drivers/gicv3.h"
@@ -53,6 +54,9 @@ static __attribute__((noinline)) void take(struct cpu *cpu, uint32_t intid)
 		cpu->resched = true;
 	} else if (intid == SGI_STOP) {
 		bug_stop();
+	} else if (intid == PLAT_PPI_PMU) {
+		if (pmu_fired(cpu->loaded))
+			return; /* it stays active until the guest ends it */
 	} else if (intid == PLAT_PPI_MAINTENANCE) {
 		maintenance(cpu->loaded);
 	} else if (intid >= 32) {

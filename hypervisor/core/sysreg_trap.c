@@ -5,6 +5,7 @@
  */
 #include "arch/features.h"
 #include "arch/sysreg.h"
+#include "core/pmu.h"
 #include "core/sched.h"
 #include "core/time.h"
 #include "core/trap.h"
@@ -136,6 +137,8 @@ static bool emulate(struct vcpu *vcpu, uint32_t reg, bool read, uint64_t *value)
 		spin_unlock(&vcpu->vm->lock);
 		return true;
 	}
+	if (op0 == 3 && (crn == 9 || crn == 14))
+		return pmu_register(vcpu, (const unsigned[]){op1, crn, crm, op2}, read, value);
 	if (op0 == 2 && op1 == 0) {
 		*value = debug_register(vcpu, reg, read, *value);
 		return true;

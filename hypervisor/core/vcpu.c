@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/cpu.h"
 #include "core/cpu_offsets.h"
+#include "core/pmu.h"
 #include "core/sched.h"
 #include "core/string.h"
 #include "core/time.h"
@@ -30,6 +31,7 @@ void vcpu_reset(struct vcpu *vcpu, uint64_t pc, uint64_t x0)
 	memset(&vcpu->fp, 0, sizeof(vcpu->fp));
 	memset(&vcpu->el1, 0, sizeof(vcpu->el1));
 	memset(&vcpu->timer, 0, sizeof(vcpu->timer));
+	memset(&vcpu->pmu, 0, sizeof(vcpu->pmu));
 	vcpu->x[0] = x0;
 	vcpu->pc = pc;
 	vcpu->pstate = PSTATE_EL1H | PSTATE_DAIF;
@@ -109,6 +111,7 @@ bool vcpu_load(struct vcpu *vcpu)
 	fp_load(&vcpu->fp);
 	offset_load(vm);
 	timers_load(vcpu);
+	pmu_load(vcpu);
 	interface_load(vcpu);
 	cpu->loaded = vcpu;
 	vm->gic.dirty |= (uint8_t)(1u << vcpu->index);
@@ -133,6 +136,7 @@ static void save(struct vcpu *vcpu)
 	if (!vcpu->replaced) {
 		vcpu->timer.cntv_ctl = sysreg_read(cntv_ctl_el0) & (TIMER_ENABLE | TIMER_IMASK);
 		vcpu->timer.cntv_cval = sysreg_read(cntv_cval_el0);
+		pmu_save(vcpu);
 	}
 	vcpu->vmcr = read_reg(ICH_VMCR_EL2);
 	vcpu->ap0r = read_reg(ICH_AP0R0_EL2);
@@ -159,6 +163,7 @@ void vcpu_replace(struct vcpu *vcpu, const struct vcpu *by)
 	el1_load(&by->el1);
 	fp_load(&by->fp);
 	interface_load(vcpu);
+	pmu_unload(vcpu); /* what was its own; the line is the snapshot's already */
 	sysreg_write(cntv_ctl_el0, 0); /* until the VM's time is known */
 	vcpu->quiet = false;
 	vcpu->replaced = true;
@@ -176,8 +181,10 @@ void vcpu_resume(struct vcpu *vcpu)
 		write_reg(ICH_HCR_EL2, vcpu->quiet_hcr);
 	} else {
 		spin_lock(&vm->lock); /* the VM's other vCPUs may run already */
-		if (vcpu->replaced)
+		if (vcpu->replaced) {
 			timers_load(vcpu);
+			pmu_load(vcpu);
+		}
 		vcpu->replaced = false;
 		if (vgic_fill_none(&vm->gic, vcpu->index, &hcr))
 			write_reg(ICH_HCR_EL2, hcr);
@@ -202,6 +209,7 @@ void vcpu_unload(struct vcpu *vcpu)
 	vcpu->in_pe = false;
 	vcpu->replaced = false;
 	timers_unload(vcpu);
+	pmu_unload(vcpu);
 	vcpu_forward_kicks(vcpu); /* an interrupt routed away while it was in a list register */
 	cpu->loaded = NULL;
 	spin_unlock(&vm->lock);
@@ -224,8 +232,7 @@ static void fold(struct vcpu *vcpu, uint64_t hcr)
 	vgic_fold(gic, vcpu->index, lr, used, (unsigned)(hcr >> VGIC_HCR_EOICOUNT_SHIFT) & 0x1f);
 	if (hcr >> VGIC_HCR_EOICOUNT_SHIFT)
 		write_reg(ICH_HCR_EL2, hcr & ~(0x1fUL << VGIC_HCR_EOICOUNT_SHIFT));
-	if (vgic_take_hw_release(gic, vcpu->index))
-		gicv3_ppi_set_active(PLAT_PPI_VIRT_TIMER, false);
+	gicv3_ppis_deactivate(vgic_take_hw_release(gic, vcpu->index));
 }
 
 void vcpu_fold_interrupts(struct vcpu *vcpu)

@@ -48,6 +48,7 @@ struct vcpu {
 	uint64_t pstate;
 	uint64_t mdscr; /* MDSCR_EL1: trapped, of no effect */
 	struct timer_context timer;
+	struct pmu_context pmu;    /* in the PE instead while pmu_loaded */
 	uint64_t vmcr, ap0r, ap1r; /* ICH_VMCR_EL2, ICH_AP0R0_EL2, ICH_AP1R0_EL2 */
 	uint32_t power;            /* enum vcpu_power */
 	uint32_t waiting;          /* VCPU_WAITS*, 0: not */
@@ -67,6 +68,7 @@ struct vcpu {
 	bool kicked;        /* kicked while it was its CPU's current one; cpu->lock */
 	bool in_pe;         /* its VM is held, but el1 and fp are still in cpu's registers only */
 	bool replaced;      /* ... and a snapshot's: cntv in memory is what counts */
+	bool pmu_loaded;    /* pmu is in cpu's registers */
 	bool quiet;         /* vcpu_store() found its list registers empty and right */
 	uint64_t quiet_hcr; /* ICH_HCR_EL2 then */
 	uint64_t run_since; /* counter when it was given the CPU */

@@ -85,7 +85,7 @@ const char *gicv3_cpu_init(unsigned cpu)
 		mmio_write32(rd + GICR_IPRIORITYR + i, 0xa0a0a0a0u);
 	mmio_write32(rd + GICR_ISENABLER0,
 		     1u << SGI_KICK | 1u << SGI_STOP | 1u << PLAT_PPI_HYP_TIMER |
-			     1u << PLAT_PPI_VIRT_TIMER | 1u << PLAT_PPI_MAINTENANCE);
+			     1u << PLAT_PPI_VIRT_TIMER | 1u << PLAT_PPI_PMU | 1u << PLAT_PPI_MAINTENANCE);
 	write_reg(ICC_SRE_EL2, 0xf);
 	isb();
 	if (!(read_reg(ICC_SRE_EL2) & 1))
@@ -120,4 +120,9 @@ void gicv3_ppi_set_active(unsigned intid, bool active)
 	uint64_t rd = redistributor(cpu_this()->id);
 
 	mmio_write32(rd + (active ? GICR_ISACTIVER0 : GICR_ICACTIVER0), 1u << intid);
+}
+
+void gicv3_ppis_end(uint32_t mask)
+{
+	mmio_write32(redistributor(cpu_this()->id) + GICR_ICACTIVER0, mask);
 }

@@ -18,3 +18,9 @@ void gicv3_send_sgi(unsigned cpu, unsigned sgi);
 
 /* The physical active state of a PPI of this CPU. */
 void gicv3_ppi_set_active(unsigned intid, bool active);
+void gicv3_ppis_end(uint32_t mask);
+static inline void gicv3_ppis_deactivate(uint32_t mask)
+{
+	if (mask)
+		gicv3_ppis_end(mask);
+}

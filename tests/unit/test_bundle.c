@@ -229,7 +229,6 @@ static void the_device_tree_describes_what_the_hypervisor_emulates_and_no_more(v
 {
 	static const char *const absent[] = {"/pcie@10000000",
 					     "/fw-cfg@9020000",
-					     "/pmu",
 					     "/flash@0",
 					     "/pl061@9030000",
 					     "/gpio-keys",
@@ -239,6 +238,7 @@ static void the_device_tree_describes_what_the_hypervisor_emulates_and_no_more(v
 	struct bundle_error error;
 	struct ram ram;
 	size_t size;
+	char without[] = "cortex-a57,pmu=off", *model;
 	void *dtb;
 	int count = 0, node = -1;
 
@@ -255,6 +255,8 @@ static void the_device_tree_describes_what_the_hypervisor_emulates_and_no_more(v
 	assert_int_equal(cell(dtb, "/intc@8000000", "reg", 7), 8 * 0x20000);
 	assert_int_equal(cell(dtb, "/timer", "interrupts", 1), 13);
 	assert_int_equal(cell(dtb, "/timer", "interrupts", 7), 11);
+	assert_int_equal(cell(dtb, "/pmu", "interrupts", 0), 1);
+	assert_int_equal(cell(dtb, "/pmu", "interrupts", 1), 7);
 	assert_int_equal(cell(dtb, "/pl011@9000000", "interrupts", 1), 1);
 	assert_int_equal(cell(dtb, "/pl031@9010000", "interrupts", 1), 2);
 	assert_int_equal(cell(dtb, "/virtio_mmio@a003e00", "interrupts", 1), 47);
@@ -280,6 +282,14 @@ static void the_device_tree_describes_what_the_hypervisor_emulates_and_no_more(v
 	assert_non_null(dtb);
 	assert_int_equal(fdt_path_offset(dtb, "/avisor-shm@70000000"), -FDT_ERR_NOTFOUND);
 	assert_null(fdt_getprop(dtb, fdt_path_offset(dtb, "/chosen"), "linux,initrd-start", NULL));
+	free(dtb);
+	/* A machine without a PMU has none for its VMs. */
+	model = ram.set->cpu_model;
+	ram.set->cpu_model = without;
+	dtb = bundle_make_dtb(ram.set, 1, 0, 0, &size, &error);
+	ram.set->cpu_model = model;
+	assert_non_null(dtb);
+	assert_int_equal(fdt_path_offset(dtb, "/pmu"), -FDT_ERR_NOTFOUND);
 	free(dtb);
 	drop(&ram);
 }

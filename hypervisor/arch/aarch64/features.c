@@ -4,6 +4,7 @@
  * not in the table reads as zero, so that a newer PE cannot show a guest something EL2 does not switch.
  */
 #include "arch/features.h"
+#include "arch/pmu.h"
 #include "arch/sysreg.h"
 #include "core/types.h"
 
@@ -15,12 +16,51 @@ struct features features;
 
 #define FIELD(shift) (0xfUL << (shift))
 
+#define PMUVER_MAX 5UL /* PMUv3p4: PMUv3p5 has counters of 64 bits */
+
+/* ID_AA64DFR0_EL1.PMUVer as offered; 0: none, or none that is PMUv3. */
+static uint64_t pmu_version(void)
+{
+	uint64_t version = sysreg_read(id_aa64dfr0_el1) >> 8 & 0xf;
+
+	if (version == 0xf)
+		return 0;
+	return version < PMUVER_MAX ? version : PMUVER_MAX;
+}
+
+/* ID_DFR0_EL1.PerfMon, in its place. */
+static uint64_t perfmon_offered(void)
+{
+	uint64_t version = sysreg_read(S3_0_C0_C1_2) >> 24 & 0xf;
+
+	if (!pmu_version() || version == 0xf)
+		return 0;
+	return (version < PMUVER_MAX ? version : PMUVER_MAX) << 24;
+}
+
+static void pmu_init(void)
+{
+	uint64_t pmcr;
+
+	features.mdcr = MDCR_DEBUG_TRAPS | MDCR_PMU_TRAPS;
+	if (!pmu_version())
+		return;
+	pmcr = sysreg_read(pmcr_el0);
+	features.pmu_id = (uint32_t)pmcr & 0xffff0000u;
+	features.pmu_counters = pmcr >> 11 & 0x1f;
+	if (features.pmu_counters > PMU_COUNTERS)
+		features.pmu_counters = PMU_COUNTERS;
+	features.mdcr |= features.pmu_counters;
+	if (pmu_version() >= 4)
+		features.mdcr |= MDCR_HPMD;
+}
+
 static void id_init(void)
 {
 	/* AArch32 registers: EL0 may be AArch32 where the PE can. */
 	ID(1, 0, ~0UL, 0);
 	ID(1, 1, ~(FIELD(12) | FIELD(16) | FIELD(28)), 1UL << 28); /* ID_PFR1: no EL2, GIC 3 */
-	ID(1, 2, ~(FIELD(24)), 0);                                 /* ID_DFR0: no PMU */
+	ID(1, 2, ~FIELD(24), perfmon_offered());                   /* ID_DFR0 */
 	ID(1, 4, ~0UL, 0);
 	ID(1, 5, ~0UL, 0);
 	ID(1, 6, ~0UL, 0);
@@ -43,8 +83,8 @@ static void id_init(void)
 	/* EL1 is AArch64 only. */
 	features.id[4][0] = (features.id[4][0] & ~FIELD(4)) | (1UL << 4);
 	ID(4, 1, FIELD(0) | FIELD(4), 0); /* PFR1: BT, SSBS; no MTE, SME, NMI */
-	/* DFR0: DebugVer, BRPs, WRPs, CTX_CMPs; no PMU, trace, SPE */
-	ID(5, 0, FIELD(0) | FIELD(12) | FIELD(20) | FIELD(28), 0);
+	/* DFR0: DebugVer, BRPs, WRPs, CTX_CMPs, PMUVer; no trace, SPE */
+	ID(5, 0, FIELD(0) | FIELD(12) | FIELD(20) | FIELD(28), pmu_version() << 8);
 	/* ISAR0: all; ISAR1: all but what QEMU may add later */
 	ID(6, 0, ~0UL, 0);
 	ID(6, 1, ~0UL, 0);
@@ -76,6 +116,7 @@ const char *features_init(void)
 	if ((mmfr0 & 0xf) < 1)
 		return "physical addresses of 36 bits";
 	id_init();
+	pmu_init();
 	features.pauth = (isar1 & (FIELD(4) | FIELD(8) | FIELD(24) | FIELD(28))) != 0;
 	features.ras = (pfr0 & FIELD(28)) != 0;
 	features.sme = (sysreg_read(S3_0_C0_C4_1) & FIELD(24)) != 0;
@@ -99,8 +140,9 @@ void features_apply(void)
 	sysreg_write(hcr_el2, features.hcr);
 	/* CPTR_EL2: RES1 bits; TZ and TSM set (no SVE, SME), TTA (no trace), TAM; FP/SIMD is the guest's. */
 	sysreg_write(cptr_el2, 0x33ffUL | (1UL << 20) | (1UL << 30));
-	/* MDCR_EL2: TDRA, TDOSA, TDA, TPM, TPMCR; HPMN as reset. */
-	sysreg_write(mdcr_el2, (sysreg_read(mdcr_el2) & 0x1f) | (0x7UL << 9) | (3UL << 5));
+	if (features.pmu_counters)
+		arch_pmu_stop();
+	sysreg_write(mdcr_el2, features.mdcr);
 	/* CNTHCTL_EL2: physical timer and counter of EL1 trap. */
 	sysreg_write(cnthctl_el2, 0);
 	sysreg_write(hstr_el2, 0);

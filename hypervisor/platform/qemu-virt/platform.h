@@ -24,6 +24,7 @@
 #define PLAT_VIRTIO_INTID(slot) (32 + 16 + (slot))
 #define PLAT_RAM 0x40000000
 
+#define PLAT_PPI_PMU 23
 #define PLAT_PPI_HYP_TIMER 26  /* CNTHP */
 #define PLAT_PPI_VIRT_TIMER 27 /* CNTV */
 #define PLAT_PPI_MAINTENANCE 25

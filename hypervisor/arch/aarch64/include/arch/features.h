@@ -8,7 +8,10 @@ struct features {
 	bool extensions; /* any of the next: registers to switch that cortex-a57 has not */
 	bool pauth, ras, sme;
 	unsigned lr_count;
-	uint64_t hcr; /* HCR_EL2 for guests */
+	unsigned pmu_counters; /* event counters a guest has; 0: no PMU */
+	uint32_t pmu_id;       /* IMP and IDCODE of PMCR_EL0 */
+	uint64_t hcr;	       /* HCR_EL2 for guests */
+	uint64_t mdcr;	       /* MDCR_EL2 for guests that count nothing */
 	/* values a guest reads from op0=3, op1=0, CRn=0: [CRm][op2] */
 	uint64_t id[8][8];
 };

@@ -66,6 +66,12 @@
 #define HCR_APK (1UL << 40)
 #define HCR_API (1UL << 41)
 
+/* MDCR_EL2 */
+#define MDCR_HPMN 0x1fUL
+#define MDCR_PMU_TRAPS (3UL << 5)   /* TPMCR, TPM */
+#define MDCR_DEBUG_TRAPS (7UL << 9) /* TDA, TDOSA, TDRA */
+#define MDCR_HPMD (1UL << 17)
+
 /* Exception classes of ESR_ELx */
 #define EC_UNKNOWN 0x00
 #define EC_WFX 0x01

@@ -23,6 +23,20 @@ struct timer_context {
 	uint64_t cntp_ctl, cntp_cval;
 };
 
+/* PMUv3, as far as a guest has it: see core/pmu.h for when it is in the PE. */
+#define PMU_COUNTERS 6
+struct pmu_context {
+	uint64_t cycles;
+	uint64_t counter[PMU_COUNTERS];
+	uint32_t type[PMU_COUNTERS];
+	uint32_t filter;	      /* PMCCFILTR_EL0 */
+	uint32_t control;	      /* PMCR_EL0: its bits that are kept */
+	uint32_t enabled, interrupts; /* PMCNTENSET_EL0, PMINTENSET_EL1 */
+	uint32_t overflow, select;    /* PMOVSSET_EL0, PMSELR_EL0 */
+	uint32_t user;		      /* PMUSERENR_EL0 */
+	uint32_t reserved;
+};
+
 void fp_save(struct fp_context *to);
 void fp_load(const struct fp_context *from);
 void el1_save(struct el1_context *to);
