@@ -117,6 +117,35 @@ smp_on() {
 	smp_on max,pauth-impdef=on 2 4
 }
 
+# same_on CPU-MODEL VIRTUAL-CPUS: its complaints are those of a plain QEMU (Show 1 of issue 3)
+same_on() {
+	local image="image: $AVISOR_BUILD/linux/vmlinuz, initrd: $AVISOR_BUILD/linux/initrd"
+
+	cat >linux.yaml <<-END
+	version: 1
+	name: linux
+	machine: {cpu: "$1", cpus: 2, memory: 1GiB}
+	vms:
+	  - {name: vm1, $image, bootargs: "console=ttyAMA0", memory: 256MiB, cpus: $2}
+	END
+	machine_up linux.yaml
+	AVCTL_SET=linux timeout --kill-after=5 300 python3 -B "$BATS_TEST_DIRNAME/linux_same.py" "$AVISOR_BUILD/avctl" vm1 \
+		"$AVISOR_BUILD/linux/vmlinuz" "$AVISOR_BUILD/linux/initrd" {AVISOR_LOCK_FD}<&- >&3
+}
+
+@test "Linux with 2 vCPUs complains of nothing that it does not complain of on a plain QEMU, and has its counters" {
+	same_on cortex-a57 2
+}
+
+@test "the same with 1, 2, 4 and 8 vCPUs on cortex-a57, neoverse-n1 and max,pauth-impdef=on" {
+	[ -n "${SOAK:-}" ] || skip "with SOAK=1"
+	for cpu in cortex-a57 neoverse-n1 max,pauth-impdef=on; do
+		for count in 1 2 4 8; do
+			same_on $cpu $count
+		done
+	done
+}
+
 @test "configs/linux-smp.yaml is a set as it stands" {
 	avctl -f "$AVISOR_TOP/configs/linux-smp.yaml" config check
 }
