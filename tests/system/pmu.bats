@@ -20,6 +20,14 @@ setup() {
 
 VMS="pmu1 pmu2 pmu3"
 
+# never_wrong VM
+never_wrong() {
+	never_said "$1" 'FAILED|TORN' || {
+		say "$(log "$1" | grep -E -B 1 'FAILED|TORN')"
+		return 1
+	}
+}
+
 # counts_on CPU-MODEL
 counts_on() {
 	local vm
@@ -36,7 +44,7 @@ counts_on() {
 	END
 	for vm in $VMS; do
 		wait_for 60 said $vm '^pmu: counts'
-		never_said $vm 'FAILED|TORN'
+		never_wrong $vm
 		expect_equal "$(log $vm | grep -c '^pmu: .*: ok$')" 16 "checks of $vm"
 	done
 }
@@ -59,7 +67,7 @@ counts_on() {
 	done | avctl -q - >/dev/null
 	for vm in $VMS; do
 		says $vm '^pmu: share' "$(mark $vm)"
-		never_said $vm 'FAILED|TORN'
+		never_wrong $vm
 	done
 	audit $VMS
 }

@@ -18,12 +18,12 @@ struct features features;
 
 #define PMUVER_MAX 5UL /* PMUv3p4: PMUv3p5 has counters of 64 bits */
 
-/* ID_AA64DFR0_EL1.PMUVer as offered; 0: none, or none that is PMUv3. */
+/* ID_AA64DFR0_EL1.PMUVer as offered; 0: none, or no PMUv3 with an event counter. */
 static uint64_t pmu_version(void)
 {
 	uint64_t version = sysreg_read(id_aa64dfr0_el1) >> 8 & 0xf;
 
-	if (version == 0xf)
+	if (!version || version == 0xf || !(sysreg_read(pmcr_el0) >> 11 & 0x1f))
 		return 0;
 	return version < PMUVER_MAX ? version : PMUVER_MAX;
 }
