@@ -12,7 +12,7 @@ say = $(if $(filter 1,$(V)),@:,@echo '  $(1)' $(2))
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wundef -Wstrict-prototypes -Wmissing-prototypes \
 	    -Wvla -Werror
 
-.PHONY: all release hypervisor guests avctl unit units demo check bench soak deps install fmt clean
+.PHONY: all release hypervisor guests avctl unit units demo demo-linux check bench soak deps install fmt clean
 .DEFAULT_GOAL := all
 all: hypervisor guests avctl
 
@@ -130,6 +130,10 @@ soak: deps
 demo: deps
 	$(Q)$(MAKE) --no-print-directory -j2 all release
 	$(Q)AVCTL_LIBDIR=$(B)/release bash configs/demo.sh $(B)
+
+demo-linux: deps
+	$(Q)$(MAKE) --no-print-directory -j2 all release linux-guest
+	$(Q)AVCTL_LIBDIR=$(B)/release bash configs/demo-linux.sh $(B)
 
 bench: deps
 	$(Q)$(MAKE) --no-print-directory -j2 all linux-guest release

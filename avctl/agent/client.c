@@ -266,9 +266,10 @@ static enum step read_reply(struct agent *agent, uint64_t id, const struct agent
 		if (!strcmp(line.verb, "row")) {
 			if (sink && sink->row)
 				sink->row(sink->to, &line);
-			until = agent_now() + ATTEMPT_NS < agent->deadline
-					? agent_now() + ATTEMPT_NS
-					: agent->deadline;
+			if (agent_now() + ATTEMPT_NS > until)
+				until = agent_now() + ATTEMPT_NS < agent->deadline
+						? agent_now() + ATTEMPT_NS
+						: agent->deadline;
 		} else if (!strcmp(line.verb, "ok")) {
 			reply->status = AGENT_OK;
 			reply->end = line;

@@ -8,6 +8,7 @@
 #include "cmd/snapshot_notes.h"
 #include "cmd/snapshot_pick.h"
 #include "cmd/snapshot_prune.h"
+#include "cmd/snapshot_quiesce.h"
 #include "config/value.h"
 
 int snapshot_check_name(const char *name)
@@ -133,10 +134,43 @@ static int decorate(struct ctx *ctx, const struct set_vm *vm, const char *id)
 	return result;
 }
 
+static int take_now(struct ctx *ctx, const char *vm, const char *name, struct agent_reply *reply)
+{
+	struct agent_request request;
+
+	agent_begin(&request, "take");
+	line_add_text(&request.line, "vm", vm);
+	if (name)
+		line_add_text(&request.line, "name", name);
+	line_add_hex(&request.line, "request", agent_random());
+	if (agent_call(ctx->agent, &request, NULL, false, reply) != AGENT_OK)
+		return ctx_agent_error(ctx, reply, vm, NULL);
+	if (!line_text(&reply->end, "id"))
+		return out_error(RC_FAILED, "avctl version", "the agent's answer is incomplete");
+	return RC_OK;
+}
+
+/* RC_PARTLY: it was taken, but not in the stillness that was asked for. */
+static int take(struct ctx *ctx, const char *vm, const char *name, struct agent_reply *reply)
+{
+	struct quiesce quiesce;
+	int result, end;
+
+	if (!ctx_flag(ctx, "quiesce"))
+		return take_now(ctx, vm, name, reply);
+	result = quiesce_begin(ctx, vm, &quiesce);
+	if (result != RC_OK)
+		return result;
+	result = ctx_need_agent(ctx); /* its deadline starts now */
+	if (result == RC_OK)
+		result = take_now(ctx, vm, name, reply);
+	end = quiesce_end(&quiesce);
+	return result != RC_OK ? result : end;
+}
+
 int cmd_snapshot_take(struct ctx *ctx)
 {
 	const char *name = ctx_option(ctx, "name");
-	struct agent_request request;
 	struct agent_reply reply;
 	const struct set_vm *vm;
 	char id[32];
@@ -150,21 +184,15 @@ int cmd_snapshot_take(struct ctx *ctx)
 		result = begin(ctx, &vm);
 	if (result != RC_OK)
 		return result;
-	agent_begin(&request, "take");
-	line_add_text(&request.line, "vm", vm->name);
-	if (name)
-		line_add_text(&request.line, "name", name);
-	line_add_hex(&request.line, "request", agent_random());
-	if (agent_call(ctx->agent, &request, NULL, false, &reply) != AGENT_OK)
-		return ctx_agent_error(ctx, &reply, vm->name, NULL);
-	if (!line_text(&reply.end, "id"))
-		return out_error(RC_FAILED, "avctl version", "the agent's answer is incomplete");
+	result = take(ctx, vm->name, name, &reply);
+	if (result != RC_OK && result != RC_PARTLY)
+		return result;
 	say_taken(vm->name, name, &reply.end);
 	snprintf(id, sizeof(id), "%s", line_text(&reply.end, "id"));
 	if (decorate(ctx, vm, id) != RC_OK)
 		return out_error(RC_PARTLY, NULL, "%s@%s was taken, but not all was done", vm->name,
 				 id);
-	return RC_OK;
+	return result;
 }
 
 static void say_one(const char *vm, const char *id, const char *what)

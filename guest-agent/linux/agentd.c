@@ -43,10 +43,11 @@ void agent_say(const char *format, ...)
 	va_list list;
 
 	va_start(list, format);
-	vsnprintf(text + size, sizeof(text) - size, format, list);
+	vsnprintf(text + size, sizeof(text) - size - 1, format, list);
 	va_end(list);
+	strcat(text, "\n"); /* without it nobody sees it before the next record */
 	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		fprintf(stderr, "%s\n", text + 3);
+		fputs(text + 3, stderr);
 	if (fd >= 0)
 		close(fd);
 }

@@ -4,6 +4,7 @@
  *
  *	user			tries to open /dev/avisor as an ordinary user
  *	fuzz ROUNDS SEED	commands that must be refused, and random ones
+ *	exchange COUNT		COUNT messages to a bare-metal VM and back, in order and whole (guest-exchange.c)
  *
  * Says what it found in one line and ends with 0 when that is as it should be.
  */
@@ -18,6 +19,8 @@
 #include <unistd.h>
 
 #include <avisor/linux.h>
+
+#include "guest-test.h"
 
 static int device_open(void)
 {
@@ -151,6 +154,8 @@ int main(int argc, char **argv)
 		return as_user();
 	if (argc == 4 && !strcmp(argv[1], "fuzz"))
 		return fuzz(strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0));
-	fprintf(stderr, "usage: guest-test user|fuzz ROUNDS SEED\n");
+	if (argc == 3 && !strcmp(argv[1], "exchange"))
+		return exchange(strtoull(argv[2], NULL, 0));
+	fprintf(stderr, "usage: guest-test user|fuzz ROUNDS SEED|exchange COUNT\n");
 	return 2;
 }

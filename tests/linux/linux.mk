@@ -45,9 +45,12 @@ $(B)/linux/initrd: $(B)/linux/base.initrd $(B)/linux/avisor.ko $(B)/linux/avisor
 	$(Q)cat $(LINUX)/base.initrd $(LINUX)/agent.initrd >$@.new && mv $@.new $@
 
 # The same with what tests need: a program, ext4 and loop devices, e2fsck, an empty file system.
-$(B)/linux/guest-test: tests/linux/guest-test.c $(wildcard abi/avisor/*)
+GUEST_TEST_SRC := $(wildcard tests/linux/guest-*.c guest-agent/linux/share/*.c guest-agent/shared/*.c)
+$(B)/linux/guest-test: $(GUEST_TEST_SRC) $(wildcard abi/avisor/* guest-agent/*/*.h guest-agent/linux/share/*.h) tests/guests/exchange.h \
+		tests/linux/guest-test.h
+	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CROSS)gcc $(LINUX_CFLAGS) -s -o $@ $<
+	$(Q)$(CROSS)gcc $(LINUX_CFLAGS) -s -o $@ $(GUEST_TEST_SRC)
 
 $(B)/linux/test.initrd: $(B)/linux/initrd $(B)/linux/guest-test
 	$(call say,CPIO,$@)

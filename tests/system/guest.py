@@ -4,6 +4,8 @@
 
 module   the module is loaded, its device is root's, bad ioctls are refused (ROUNDS random ones), the agent answers
 fresh    restores of one snapshot: random bytes, monotonic and wall time
+exchange messages to the VM rt and back
+quiesce  snapshots of a file system under load, taken quiesced: clean after a restore; hooks; what cannot be waited for
 
 Types as linux.py does. Exit code 1 and one line that says what was wrong.
 """
@@ -115,9 +117,108 @@ def fresh(machine, rounds):
     console.close()
 
 
+def exchange(machine, rounds):
+    console = at_shell(machine)
+    machine("wait", "rt", "log=exchange: ready", "-t", "20s")
+    start = time.monotonic()
+    console.send(f"guest-test exchange {rounds}; echo EN''DED=$?\n")
+    before, match = console.expect(rb"ENDED=(\d+)\s+linux\$ ", 60 + rounds // 500)
+    check(match[1] == b"0", f"guest-test exchange: {before.decode(errors='replace').strip()}")
+    said = before.replace(b"\r", b"").decode().strip()
+    check(said == f"exchange: {rounds} messages there and back, status 0", f"guest-test exchange said {said!r}")
+    say(f"{rounds} messages there and back in {time.monotonic() - start:.1f} s")
+    no_complaints(console)
+    console.close()
+
+
+HOOKS = "/etc/avisor/hooks.d"
+
+
+def hook(console, name, line):
+    console.run(f"printf '#!/bin/sh\\n%s\\n' '{line}' >{HOOKS}/{name} && chmod +x {HOOKS}/{name}")
+
+
+def disk_under_load(console):
+    """ext4 on a loop device on a file in tmpfs, with two jobs that write there; hooks that tell, and copy what they find."""
+    console.run("for m in crc32c_generic crc16 mbcache jbd2 ext4 loop; do insmod /modules/$m.ko; done")
+    console.run("cp /disk/empty.img /tmp/disk.img && losetup /dev/loop0 /tmp/disk.img && mkdir /mnt && mount -t ext4 /dev/loop0 /mnt")
+    for number, name in ((10, "first"), (60, "second")):
+        hook(console, f"{number}-{name}", f"echo $1 {name} >>/tmp/hooks")
+    hook(console, "90-copy", "[ $1 != restored ] || cp /tmp/disk.img /tmp/copy.img")
+    console.run("for j in 1 2; do (while :; do for i in 1 2 3; do dd if=/dev/urandom of=/mnt/$j-$i bs=4k count=40 conv=fsync; "
+                "mkdir -p /mnt/d$i; mv /mnt/$j-$i /mnt/d$i/; rm -f /mnt/d$i/$j-1; done; done) & done >/dev/null 2>&1")
+
+
+def writes_go_on(console, why):
+    """A write to the file system ends."""
+    console.run("rm -f /tmp/written; ( (echo x >/mnt/probe; sync; echo x >/tmp/written) & )")
+    deadline = time.monotonic() + 20
+    while "written" not in console.run("ls /tmp"):
+        check(time.monotonic() < deadline, f"the file system is still frozen {why}")
+
+
+def take_quiesced(machine, *words):
+    done = subprocess.run([machine.avctl, "snapshot", "take", machine.vm, "--quiesce", *words],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stderr
+
+
+def quiesce_rounds(machine, console, rounds):
+    for number in range(1, rounds + 1):
+        console.run("rm -f /tmp/hooks /tmp/copy.img")
+        code, error = take_quiesced(machine, "--name", f"q{number}")
+        check(code == 0, f"take --quiesce: exit code {code}: {error}")
+        hooks = console.run("cat /tmp/hooks").split("\n")
+        check(hooks == ["freeze first", "freeze second", "thaw second", "thaw first"], f"the hooks ran as {hooks}")
+        writes_go_on(console, "after the take")
+        machine("restore", machine.vm, "--name", f"q{number}")
+        console.send("\n")
+        console.expect(rb"linux\$ ")
+        writes_go_on(console, "after the restore")
+        check("restored second" in console.run("cat /tmp/hooks"), "the hooks were not told of the restore")
+        console.run("e2fsck -fn /tmp/copy.img") # ends with 0 only when there is nothing to mend and no journal to play
+        machine("snapshot", "delete", machine.vm, f"q{number}")
+    say(f"{rounds} times: the file system was clean")
+
+
+def quiesce_goes_wrong(machine, console):
+    hook(console, "55-hang", "[ $1 != freeze ] || sleep 1000")
+    code, error = take_quiesced(machine, "--name", "hung")
+    check(code == 8 and "55-hang" in error and "too long" in error, f"a hook that hangs: exit code {code}: {error}")
+    check("hung" in machine("snapshot", "list", machine.vm), "a hook that hangs kept the snapshot from being taken")
+    check(console.run("pidof sleep || true") == "", "the hook that hung still runs")
+    writes_go_on(console, "after a hook that hung")
+    console.run(f"rm {HOOKS}/55-hang")
+    agent = Agent(machine.vm)
+    check(agent.ask("quiesce")[-1] == "ok mounts=1 hooks=3 failed=0", "quiesce by hand")
+    agent.close()
+    writes_go_on(console, "after its client has left")
+    agent = Agent(machine.vm)
+    check(agent.ask("quiesce hold_ms=100")[-1].startswith("ok"), "quiesce for 100 ms")
+    writes_go_on(console, "after its time")
+    check(agent.ask("thaw")[-1].startswith("ok held=0"), "a thaw after its time says that it was held")
+    check(agent.ask("quiesce")[-1].startswith("ok"), "quiesce, and the worker dies")
+    console.run("kill -9 $(pidof avisor-agentd | cut -d' ' -f1)")
+    writes_go_on(console, "after the death of the agent's worker")
+    agent.close()
+    console.run("kill $(pidof avisor-agentd); while pidof avisor-agentd; do usleep 10000; done")
+    code, error = take_quiesced(machine, "--name", "nobody", "--timeout", "1s")
+    check(code == 7 and "no agent answers" in error, f"no agent: exit code {code}: {error}")
+    check("nobody" not in machine("snapshot", "list", machine.vm), "without an agent a snapshot was taken all the same")
+
+
+def quiesce(machine, rounds):
+    console = at_shell(machine)
+    disk_under_load(console)
+    quiesce_rounds(machine, console, rounds)
+    quiesce_goes_wrong(machine, console)
+    no_complaints(console)
+    console.close()
+
+
 if __name__ == "__main__":
     try:
-        {"module": module, "fresh": fresh}[sys.argv[1]](Machine(sys.argv[2], sys.argv[4]), int(sys.argv[3]))
+        {"module": module, "fresh": fresh, "quiesce": quiesce, "exchange": exchange}[sys.argv[1]](Machine(sys.argv[2], sys.argv[4]), int(sys.argv[3]))
     except (Failed, OSError, subprocess.TimeoutExpired) as error:
         print(f"guest.py: {error}", file=sys.stderr)
         sys.exit(1)

@@ -382,6 +382,9 @@ static void a_plain_agent_knows_hello_and_ping_only(void **state)
 	assert_string_equal(ask("1 ping\n"), "1 ok\n");
 	assert_string_equal(ask("1 vms\n"), "1 err code=UNKNOWN_VERB\n");
 	assert_string_equal(ask("1 stop vm=vm1\n"), "1 err code=UNKNOWN_VERB\n");
+	assert_non_null(strstr(ask("1 quiesce\n"), "1 err code=NOT_SUPPORTED "));
+	assert_non_null(strstr(ask("1 thaw\n"), "1 err code=NOT_SUPPORTED "));
+	assert_non_null(strstr(ask("1 quiesce hold_ms=600001\n"), "1 err code=INVALID "));
 	assert_int_equal(rig.call_count, 0);
 }
 

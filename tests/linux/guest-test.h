@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+/* guest-test.h - the parts of guest-test. */
+#pragma once
+
+#include <stdint.h>
+
+int exchange(uint64_t count); /* 0: all is as it should be */
