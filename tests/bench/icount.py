@@ -18,7 +18,8 @@ ONCE = ("first_write.new_region", "restore.base.d44", "cycle.d16", "cycle.d44", 
 CYCLES = [name for name in ONCE if "cycle" in name]
 COUNTS = {"idle_snapshot_bytes": "bytes"}
 COUNTS |= {f"{name}.{what}": what for name in CYCLES for what in ("faults", "tlbi", "pages_copied", "nodes_copied")}
-MACHINE = {16: 256, 512: 768, 1536: 2048}  # MiB of the VM, of the machine
+MACHINE = {16: 256, 512: 768, 1536: 2048, 3072: 3584}  # MiB of the VM, of the machine
+ROOM = {3072: 5 << 30}  # bytes of tmpfs that must be free
 MAIN = 512
 
 SET = """version: 1
@@ -56,6 +57,13 @@ def read_results(text):
 def run_once(build, ram):
     return run_set(build, f"bench of {ram} MiB", SET.format(build=build, ram=ram, machine=MACHINE[ram]),
                    "-icount shift=0,sleep=off")
+
+
+def has_room(ram):
+    if ram not in ROOM or not os.access("/dev/shm", os.W_OK):
+        return True
+    room = os.statvfs("/dev/shm")
+    return room.f_bavail * room.f_frsize >= ROOM[ram]
 
 
 def run_set(build, what, text, qemu_args, seconds=300):
@@ -112,12 +120,16 @@ def measure(build, runs, rams, say):
     """Entries; counts do not depend on what else this host does, so two QEMUs run at a time."""
     entries = []
     for ram in rams:
-        say(f"icount: {runs} runs with {ram} MiB")
-        with ThreadPoolExecutor(2) as pool:
-            results = list(pool.map(lambda _, ram=ram: run_once(build, ram), range(runs)))
+        results = []
+        if has_room(ram):
+            say(f"icount: {runs} runs with {ram} MiB")
+            with ThreadPoolExecutor(2) as pool:
+                results = list(pool.map(lambda _, ram=ram: run_once(build, ram), range(runs)))
+        else:
+            say(f"icount: {ram} MiB skipped, /dev/shm has no {ROOM[ram] >> 30} GiB free")
         for name in (*BY_RAM, *ONCE, *COUNTS):
             values = [result[name] for result in results if name in result]
-            note = "" if values else f"does not fit {ram} MiB"
+            note = "" if values else f"does not fit {ram} MiB" if results else "skipped: too little tmpfs"
             if len(set(values)) > 1:
                 note = "the runs differ"
             if ram == MAIN:
