@@ -43,6 +43,12 @@ $(B)/obj/hypervisor/%.o: hypervisor/%
 $(addprefix $(B)/obj/hypervisor/,core/main.c.o core/manifest.c.o core/format.c.o core/log.c.o \
 	drivers/pl011.c.o arch/aarch64/features.c.o arch/aarch64/mmu.c.o core/string.c.o): \
 	HYP_CFLAGS += -mstrict-align
+# What runs at boot, once in a while or for the control VM only is to be small.
+$(addprefix $(B)/obj/hypervisor/,$(addsuffix .c.o,core/manifest core/main core/log core/format core/bug core/random \
+	core/calls_differ core/calls_vm core/calls_clone core/clone core/snapshot_clone core/snapshot_info \
+	core/region_get core/region core/flash core/ports core/psci core/watchdog core/clock mm/audit mm/differ mm/attach \
+	dev/vflash dev/vpl031 dev/vconsole dev/virtio_mmio dev/virtqueue dev/vgic_state drivers/virtio_serial_control \
+	drivers/virtio_queue drivers/gicv3 arch/aarch64/features arch/aarch64/mmu)): HYP_CFLAGS += -Os
 # memset() must not become a call of itself; the compiler calls it and memcpy() when nobody else does.
 $(B)/obj/hypervisor/core/string.c.o: HYP_CFLAGS += -fno-tree-loop-distribute-patterns -fno-lto
 

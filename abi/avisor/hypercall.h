@@ -124,6 +124,8 @@
  * DOORBELL_STATUS      in x1 = region, x2 = flags to clear; out x1 = what was pending before
  * DOORBELL_MASK        in x1 = region, x2 = flags that raise the SPI, x3 = vCPU it goes to; out x1 = the flags before
  * DOORBELL_WAIT        in x1 = region, x2 = flags, x3 = CNTVCT to give up at; out x1 = what is pending
+ * DOORBELL_CALL        in x1 to x3 as DOORBELL_WAIT, x4 = member, x5 = flags to ring it first, 0: none; out x1 = what was
+ *                      pending, of which those of x2 are cleared
  * PRINT                in x1 = IPA, x2 = bytes
  * MEMORY_DRAIN         in x1 = target
  * AUDIT                in x1 = target; out x1 = frames counted

@@ -69,6 +69,24 @@ uint64_t doorbell_mask(const struct region *region, uint64_t enable, uint32_t vc
 	return result.status == AV_OK ? result.value[0] : 0;
 }
 
+uint64_t doorbell_call(const struct region *region, uint32_t member, uint64_t ring, uint64_t flags)
+{
+	uint64_t pending = 0;
+
+	__asm__ volatile("dmb ish" ::: "memory");
+	while (!(pending & flags)) {
+		struct hvc_result result =
+			hvc_DOORBELL_CALL(region->number, flags, AV_WAIT_FOREVER, member, ring);
+
+		if (result.status != AV_OK)
+			return 0;
+		pending = result.value[0];
+		ring = 0;
+	}
+	__asm__ volatile("dmb ish" ::: "memory");
+	return pending & flags;
+}
+
 uint64_t doorbell_wait(const struct region *region, uint64_t flags, uint64_t deadline)
 {
 	struct hvc_result result = hvc_DOORBELL_WAIT(region->number, flags, deadline);

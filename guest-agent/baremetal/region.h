@@ -48,5 +48,12 @@ uint64_t doorbell_take(const struct region *region, uint64_t ack);
 /* Which flags raise region->intid at this vCPU; returns those before. */
 uint64_t doorbell_mask(const struct region *region, uint64_t enable, uint32_t vcpu);
 
+/*
+ * Rings a member (ring 0: nobody), sleeps until one of the own flags is pending, and takes those: one call of the hypervisor,
+ * for who asks and waits for the answer. Returns which; 0: the region or the member is not there. Interrupts masked, or it
+ * goes on waiting after them.
+ */
+uint64_t doorbell_call(const struct region *region, uint32_t member, uint64_t ring, uint64_t flags);
+
 /* Sleeps until one of the flags is pending, an interrupt is, or CNTVCT reaches deadline. Returns what is pending; clears nothing. */
 uint64_t doorbell_wait(const struct region *region, uint64_t flags, uint64_t deadline);

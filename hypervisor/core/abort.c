@@ -111,7 +111,7 @@ static __attribute__((noinline)) void odd_device(struct vcpu *vcpu, uint64_t esr
 	}
 	vcpu->exits[AV_EXIT_MMIO]++;
 	/* Fetching from a device, or walking a table in one: nothing sensible is there. Cache maintenance is nothing to do. */
-	if (ESR_EC(esr) == EC_DABORT_LOWER && esr & ISS_CM && !(esr & ISS_S1PTW))
+	if (ESR_EC(esr) == EC_DABORT_LOWER && esr & ISS_CM)
 		vcpu->pc += 4;
 	else if (ESR_EC(esr) == EC_IABORT_LOWER || esr & (ISS_S1PTW | ISS_CM))
 		vcpu_inject_abort(vcpu, esr, far);

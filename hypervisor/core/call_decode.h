@@ -18,5 +18,5 @@ struct call_decoded {
  * 0 and *out; else NOT_SUPPORTED (no such number), INVALID (a reserved argument is not zero), DENIED (another VM, or a
  * control call, without the privilege), NOT_FOUND (no such VM).
  */
-int call_decode(const uint64_t x[1 + CALL_ARGUMENTS], bool control, uint32_t self, uint32_t vm_count,
-		struct call_decoded *out);
+int call_decode(const uint64_t x[1 + CALL_ARGUMENTS], bool control, uint32_t self,
+		uint32_t vm_count, struct call_decoded *out);

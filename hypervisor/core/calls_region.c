@@ -67,14 +67,22 @@ int call_DOORBELL_MASK(struct call *call)
 			     &call->results[0]);
 }
 
-int call_DOORBELL_WAIT(struct call *call)
+/* REGION_AGAIN: it waits with the PC at the hvc, and doorbell_wait_over() answers it. */
+static int answer_or_wait(struct call *call, int status)
 {
-	int status = doorbell_wait(call->vcpu, call->in.args[0], call->in.args[1], call->in.args[2],
-				   &call->results[0]);
-
 	if (status != REGION_AGAIN)
 		return status;
 	call->vcpu->waiting = VCPU_WAITS_BELL;
 	sched_yield();
 	return again(call);
+}
+
+int call_DOORBELL_WAIT(struct call *call)
+{
+	return answer_or_wait(call, doorbell_wait(call->vcpu, false, &call->results[0]));
+}
+
+int call_DOORBELL_CALL(struct call *call)
+{
+	return answer_or_wait(call, doorbell_call(call->vcpu, &call->results[0]));
 }

@@ -21,6 +21,7 @@ struct cpu {
 	struct vcpu *queue_last[CPU_PRIORITIES];
 	struct vcpu *sleepers; /* in WFI and off the CPU: their timers wake them */
 
+	bool vtimer_active; /* the virtual timer's physical interrupt may be active here */
 	bool resched; /* someone else may deserve this CPU: set by any CPU, cleared here */
 	uint64_t slice_end;
 	uint64_t deadline;	 /* what CNTHP_CVAL holds, ~0 when off */

@@ -180,7 +180,7 @@ static void starve_if_short(struct vcpu *vcpu)
 	vm_starve(vm, 0);
 }
 
-void devices_serve(struct vcpu *vcpu)
+__attribute__((noinline)) void devices_serve(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
 	uint32_t requests = __atomic_exchange_n(&vm->requests, 0, __ATOMIC_ACQUIRE);

@@ -85,26 +85,39 @@ void doorbell_lines(struct vm *vm)
 	spin_unlock(&region_lock);
 }
 
+/* Own flags are taken away; true when the SPI's line falls, and doorbell_lines() is to be called. region_lock held. */
+static bool clear(struct region *region, struct region_member *member, uint64_t ack)
+{
+	uint64_t before = member->pending;
+
+	member->pending &= ~ack;
+	if (!(before & member->enable) || member->pending & member->enable)
+		return false;
+	look_at_line(region, member);
+	return true;
+}
+
+static void lower(struct vm *vm)
+{
+	spin_lock(&vm->lock);
+	doorbell_lines(vm);
+	spin_unlock(&vm->lock);
+}
+
 int doorbell_status(struct vm *vm, uint64_t region, uint64_t ack, uint64_t *before)
 {
 	struct region_member *member;
-	bool lower = false;
+	bool falls = false;
 
 	spin_lock(&region_lock);
 	member = region_member_of(region, vm);
 	if (member) {
 		*before = member->pending;
-		member->pending &= ~ack;
-		lower = *before & member->enable && !(member->pending & member->enable);
-		if (lower)
-			look_at_line(&regions[region], member);
+		falls = clear(&regions[region], member, ack);
 	}
 	spin_unlock(&region_lock);
-	if (lower) {
-		spin_lock(&vm->lock);
-		doorbell_lines(vm);
-		spin_unlock(&vm->lock);
-	}
+	if (falls)
+		lower(vm);
 	return member ? AV_OK : AV_E_NOT_ATTACHED;
 }
 
@@ -133,32 +146,31 @@ int doorbell_mask(struct vcpu *vcpu, uint64_t region, uint64_t enable, uint64_t 
 	return !member ? AV_E_NOT_ATTACHED : target < vm->vcpu_count ? AV_OK : AV_E_INVALID;
 }
 
-/* What is pending, or that it has to be waited for. */
-static int poll(struct vcpu *vcpu, uint64_t region, uint64_t flags, uint64_t *pending)
+/* What is pending for this member, or that it has to be waited for. region_lock held. */
+static int look(struct vcpu *vcpu, struct region_member *member, bool take, uint64_t *pending,
+		bool *falls)
 {
-	struct region_member *member;
-	int status = AV_E_NOT_ATTACHED;
+	uint64_t flags = vcpu->x[2];
 
-	spin_lock(&region_lock);
-	member = region_member_of(region, vcpu->vm);
-	if (member) {
-		*pending = member->pending;
-		status = *pending & flags ? AV_OK : REGION_AGAIN;
+	*pending = member->pending;
+	if (!(*pending & flags)) {
 		/* Before the lock is given up: the next ring finds it. */
-		if (status == REGION_AGAIN)
-			member->waiters |= (uint8_t)(1u << vcpu->index);
-		else
-			member->waiters &= (uint8_t) ~(1u << vcpu->index);
+		member->waiters |= (uint8_t)(1u << vcpu->index);
+		return REGION_AGAIN;
 	}
-	spin_unlock(&region_lock);
-	return status;
+	member->waiters &= (uint8_t) ~(1u << vcpu->index);
+	if (take)
+		*falls = clear(&regions[vcpu->x[1]], member, flags);
+	return AV_OK;
 }
 
-int doorbell_wait(struct vcpu *vcpu, uint64_t region, uint64_t flags, uint64_t deadline,
-		  uint64_t *pending)
+/* After that: whether there is something else that ends the wait. */
+static inline int go_on(struct vcpu *vcpu, int status, bool falls)
 {
-	int status = poll(vcpu, region, flags, pending);
+	uint64_t deadline = vcpu->x[3];
 
+	if (falls)
+		lower(vcpu->vm);
 	if (status != REGION_AGAIN)
 		return status;
 	if ((deadline != AV_WAIT_FOREVER && vm_counter(vcpu->vm) >= deadline) ||
@@ -167,10 +179,51 @@ int doorbell_wait(struct vcpu *vcpu, uint64_t region, uint64_t flags, uint64_t d
 	return REGION_AGAIN;
 }
 
+int doorbell_wait(struct vcpu *vcpu, bool take, uint64_t *pending)
+{
+	struct region_member *member;
+	int status = AV_E_NOT_ATTACHED;
+	bool falls = false;
+
+	spin_lock(&region_lock);
+	member = region_member_of(vcpu->x[1], vcpu->vm);
+	if (member)
+		status = look(vcpu, member, take, pending, &falls);
+	spin_unlock(&region_lock);
+	return go_on(vcpu, status, falls);
+}
+
+int doorbell_call(struct vcpu *vcpu, uint64_t *pending)
+{
+	uint64_t to = vcpu->x[4], flags = vcpu->x[5];
+	struct region_member *member;
+	struct region *region;
+	int status = AV_E_NOT_ATTACHED;
+	bool falls = false;
+
+	if (flags & AV_DOORBELL_PEER)
+		return AV_E_INVALID;
+	spin_lock(&region_lock);
+	member = region_member_of(vcpu->x[1], vcpu->vm);
+	if (member) {
+		region = &regions[vcpu->x[1]];
+		if (flags && (to >= region->member_count || !region->members[to].vm)) {
+			status = AV_E_NOT_FOUND;
+		} else {
+			if (flags)
+				doorbell_ring(region, (unsigned)to, flags);
+			status = look(vcpu, member, true, pending, &falls);
+		}
+	}
+	spin_unlock(&region_lock);
+	return go_on(vcpu, status, falls);
+}
+
 bool doorbell_wait_over(struct vcpu *vcpu)
 {
+	bool take = (uint32_t)vcpu->x[0] == AV_HVC_ID(AV_HVC_DOORBELL_CALL);
 	uint64_t pending = 0;
-	int status = doorbell_wait(vcpu, vcpu->x[1], vcpu->x[2], vcpu->x[3], &pending);
+	int status = doorbell_wait(vcpu, take, &pending);
 
 	if (status == REGION_AGAIN)
 		return false;

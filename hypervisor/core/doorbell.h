@@ -10,16 +10,24 @@
 uint64_t doorbell_ring(struct region *region, unsigned number, uint64_t flags);
 
 /* The calls; AV_E_*, *before as abi/README.md says. */
-int doorbell_ring_call(struct vm *vm, uint64_t region, uint64_t member, uint64_t flags, uint64_t *before);
+int doorbell_ring_call(struct vm *vm, uint64_t region, uint64_t member, uint64_t flags,
+		       uint64_t *before);
 int doorbell_status(struct vm *vm, uint64_t region, uint64_t ack, uint64_t *before);
-int doorbell_mask(struct vcpu *vcpu, uint64_t region, uint64_t enable, uint64_t target, uint64_t *before);
-
-/* What the wait of this vCPU answers, or REGION_AGAIN: it goes on, and who rings looks at the vCPU. */
-int doorbell_wait(struct vcpu *vcpu, uint64_t region, uint64_t flags, uint64_t deadline, uint64_t *pending);
+int doorbell_mask(struct vcpu *vcpu, uint64_t region, uint64_t enable, uint64_t target,
+		  uint64_t *before);
 
 /*
- * A vCPU in DOORBELL_WAIT (waiting == VCPU_WAITS_BELL, PC at the hvc, arguments in x1..x3) is looked at: true when the wait is
- * over; then the call is answered and the PC is behind it. vcpu loaded here.
+ * What the wait of this vCPU answers, or REGION_AGAIN: it goes on, and who rings looks at the vCPU. Region, flags and the
+ * counter to give up at are in x1..x3; take: flags that end it are cleared. vcpu loaded here.
+ */
+int doorbell_wait(struct vcpu *vcpu, bool take, uint64_t *pending);
+
+/* DOORBELL_CALL, the first time: member x4 is rung with x5 before. */
+int doorbell_call(struct vcpu *vcpu, uint64_t *pending);
+
+/*
+ * A vCPU in DOORBELL_WAIT or DOORBELL_CALL (waiting == VCPU_WAITS_BELL, PC at the hvc, its registers as they were) is looked
+ * at: true when the wait is over; then the call is answered and the PC is behind it. vcpu loaded here.
  */
 bool doorbell_wait_over(struct vcpu *vcpu);
 

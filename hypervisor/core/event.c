@@ -20,7 +20,7 @@ static struct ring {
 	struct av_event events[EVENT_RING];
 	uint64_t count; /* ever added */
 } rings[AV_VM_MAX + 1];
-static uint64_t next_sequence = 1;
+static uint64_t last_sequence; /* of all: the first event has 1 */
 static struct spinlock lock;
 
 static __attribute__((noinline)) void add_with_text(struct av_event *event, const char *text)
@@ -39,7 +39,7 @@ void event_add(enum av_event_kind kind, uint32_t vm, uint64_t a, uint64_t b, con
 	event = &ring->events[ring->count++ % EVENT_RING];
 	((uint64_t *)event->text)[0] = ((uint64_t *)event->text)[1] = ((uint64_t *)event->text)[2] =
 		0;
-	event->sequence = next_sequence++;
+	event->sequence = ++last_sequence;
 	event->time_ns = counter_now(); /* ticks as long as it is in the ring */
 	event->kind = kind;
 	event->vm = vm;
@@ -76,7 +76,7 @@ unsigned event_read(uint64_t sequence, struct av_event *to, unsigned count, uint
 	spin_lock(&lock);
 	for (unsigned i = 0; i < ARRAY_SIZE(rings); i++)
 		at[i] = first_from(&rings[i], asked);
-	*next = asked > next_sequence ? asked : next_sequence;
+	*next = asked > last_sequence ? asked : last_sequence + 1;
 	while (done < count) {
 		const struct av_event *oldest = NULL;
 		unsigned from = 0;
@@ -105,5 +105,5 @@ unsigned event_read(uint64_t sequence, struct av_event *to, unsigned count, uint
 
 uint64_t event_next(void)
 {
-	return next_sequence;
+	return last_sequence + 1;
 }

@@ -67,6 +67,18 @@ static bool is_nobody(const struct vm *vm, uint32_t number)
 	return number != AV_HVC_VM_REMOVE || !vm->mem.source;
 }
 
+/* Only answers are written by calls, so the call can be made again: before it, the VM starves. */
+static __attribute__((noinline)) void starve(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+
+	vcpu->pc -= 4;
+	spin_lock(&vm->lock);
+	vm->mem.host_starved = false;
+	vm_starve(vm, 0);
+	spin_unlock(&vm->lock);
+}
+
 static void vendor_call(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
@@ -84,13 +96,8 @@ static void vendor_call(struct vcpu *vcpu)
 			status = AV_E_NOT_FOUND;
 		else
 			status = handlers[call.in.number](&call);
-		if (status == AV_E_BAD_ADDRESS && vm->mem.host_starved) {
-			/* Only answers are written by calls, so the call can be made again: before it, the VM starves. */
-			vcpu->pc -= 4;
-			spin_lock(&vm->lock);
-			vm->mem.host_starved = false;
-			vm_starve(vm, 0);
-			spin_unlock(&vm->lock);
+		if (__builtin_expect(status == AV_E_BAD_ADDRESS && vm->mem.host_starved, 0)) {
+			starve(vcpu);
 			return;
 		}
 	}

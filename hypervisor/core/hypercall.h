@@ -14,9 +14,9 @@ void hypercall_immediate(struct vcpu *vcpu, unsigned immediate);
 struct call {
 	struct vcpu *vcpu;
 	struct vm *caller;
-	struct vm *target;    /* x1, for calls that have one */
+	struct vm *target;      /* x1, for calls that have one */
 	struct call_decoded in; /* checked */
-	uint64_t results[3];  /* x1..x3 */
+	uint64_t results[3];    /* x1..x3 */
 };
 
 /* Not an AV_E_*: the registers are not to be written (they were replaced, or the instruction runs again). */

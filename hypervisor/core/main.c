@@ -30,7 +30,7 @@
 #define START_BOUND_NS 20000000000u
 
 struct cpu cpus[AV_CPU_MAX];
-unsigned cpu_count = 1;
+unsigned cpu_count;
 struct counters counters;
 uint64_t counter_hz, counter_start;
 struct manifest_view boot_manifest;
@@ -181,6 +181,7 @@ _Noreturn void hyp_main(void)
 {
 	const char *missing;
 
+	cpu_count = 1;
 	counter_hz = sysreg_read(cntfrq_el0);
 	counter_start = sysreg_read(cntpct_el0);
 	missing = features_init();

@@ -95,8 +95,9 @@ void sched_yield(void)
 
 static bool can_run(const struct vcpu *vcpu)
 {
+	/* What counts is held as vcpu_load() reads it. */
 	return vcpu->power == VCPU_ON && vcpu->vm->state == AV_STATE_RUNNING &&
-	       !__atomic_load_n(&vcpu->vm->held, __ATOMIC_ACQUIRE);
+	       !__atomic_load_n(&vcpu->vm->held, __ATOMIC_RELAXED);
 }
 
 /* Sleepers whose timer is due go to the queue; returns when the next one is. cpu->lock held. */
@@ -108,11 +109,10 @@ static uint64_t wake_sleepers(struct cpu *cpu, uint64_t now)
 	while (*link) {
 		struct vcpu *vcpu = *link;
 		bool stays = vcpu->waiting && can_run(vcpu) && vcpu != cpu->loaded;
-		uint64_t at = stays ? vcpu_wake_time(vcpu) : ~0UL;
 
-		if (stays && at > now) {
-			if (at < next)
-				next = at;
+		if (stays && vcpu->wake_at > now) {
+			if (vcpu->wake_at < next)
+				next = vcpu->wake_at;
 			link = &vcpu->sleep_next;
 			continue;
 		}
@@ -167,13 +167,19 @@ static void unload(struct cpu *cpu)
 
 	if (!vcpu)
 		return;
-	flush(cpu);
+	if (cpu->flush_at != ~0UL)
+		flush(cpu);
 	vcpu_unload(vcpu);
-	if (vcpu->waiting) {
-		spin_lock(&cpu->lock);
-		sleepers_add(cpu, vcpu);
-		spin_unlock(&cpu->lock);
-	}
+	vcpu->wake_at = ~0UL;
+	if (!vcpu->waiting)
+		return;
+	/* Who changes its timers while it is not loaded kicks it, and it comes by here again. */
+	vcpu->wake_at = vcpu_wake_time(vcpu);
+	if (vcpu->wake_at == ~0UL)
+		return; /* only a kick wakes it */
+	spin_lock(&cpu->lock);
+	sleepers_add(cpu, vcpu);
+	spin_unlock(&cpu->lock);
 }
 
 /* vcpu is not the current one any more; who kicked it while it was wants it looked at again. */
@@ -198,27 +204,54 @@ static void retire(struct cpu *cpu, uint64_t now)
 	vcpu->burst += now - vcpu->run_since;
 	if (priority_of(vcpu) == 0)
 		cpu->control_burst += now - vcpu->run_since;
-	leave(cpu, vcpu, can_run(vcpu) && !vcpu->waiting);
+	leave(cpu, vcpu, !vcpu->waiting && can_run(vcpu));
 }
 
+/* The control VM has had the CPU for so long that others are to have it. */
+static bool control_spent(const struct cpu *cpu)
+{
+	return cpu->control_burst && cpu->control_burst > ns_to_ticks(SCHED_CONTROL_BURST_NS);
+}
+
+/* Who is next is the current one from here on; NULL: nobody. *wake: when a sleeper is to be looked at. */
 static struct vcpu *pick(struct cpu *cpu, uint64_t now, uint64_t *wake)
 {
-	bool control_spent = cpu->control_burst > ns_to_ticks(SCHED_CONTROL_BURST_NS);
 	struct vcpu *vcpu;
 
 	spin_lock(&cpu->lock);
 	*wake = wake_sleepers(cpu, now);
-	vcpu = dequeue(cpu, control_spent && cpu->queue_first[1] ? 1 : 0);
+	vcpu = dequeue(cpu, cpu->queue_first[1] && control_spent(cpu) ? 1 : 0);
 	if (!vcpu)
 		vcpu = dequeue(cpu, 1);
+	cpu->current = vcpu;
 	spin_unlock(&cpu->lock);
 	if (vcpu && priority_of(vcpu) != 0)
 		cpu->control_burst = 0;
 	return vcpu;
 }
 
-/* Make vcpu the current one, its context here; false when it cannot run now or has nothing to wake up for. */
-static bool take_on(struct cpu *cpu, struct vcpu *vcpu)
+/* True when it goes on: what it waits for is there. */
+static bool wait_over(struct cpu *cpu, struct vcpu *vcpu)
+{
+	if (!(vcpu->waiting == VCPU_WAITS_BELL ? doorbell_wait_over(vcpu) : vcpu_wakes(vcpu))) {
+		vcpu->burst = vcpu->vm->slice; /* next time behind all others */
+		vcpu->vain_at = vcpu->run_since;
+		return false;
+	}
+	vcpu->vain_at = 0;
+	if (vcpu->waiting == VCPU_WAITS &&
+	    vcpu->run_since - vcpu->wait_since < ns_to_ticks(SCHED_SHORT_WAIT_NS))
+		cpu->native_until = vcpu->run_since + ns_to_ticks(SCHED_NATIVE_WAIT_NS);
+	vcpu->waiting = 0;
+	watchdog_pet(vcpu);
+	return true;
+}
+
+/*
+ * The context of the current vCPU here; false when it cannot run now or has nothing to wake up for. *ptimer: when its physical
+ * timer is to be looked at again.
+ */
+static bool take_on(struct cpu *cpu, struct vcpu *vcpu, uint64_t *ptimer)
 {
 	if (!can_run(vcpu))
 		return false;
@@ -227,30 +260,11 @@ static bool take_on(struct cpu *cpu, struct vcpu *vcpu)
 		if (!vcpu_load(vcpu))
 			return false;
 	}
-	spin_lock(&cpu->lock);
-	cpu->current = vcpu;
-	spin_unlock(&cpu->lock);
+	*ptimer = vcpu_ptimer_evaluate_locked(vcpu); /* it may be what it waits for */
 	vcpu->run_since = counter_now();
 	if (vcpu->vm->requests)
 		devices_serve(vcpu);
-	if (vcpu->waiting) {
-		spin_lock(&vcpu->vm->lock);
-		vcpu_ptimer_evaluate(vcpu);
-		spin_unlock(&vcpu->vm->lock);
-		if (!(vcpu->waiting == VCPU_WAITS_BELL ? doorbell_wait_over(vcpu)
-						       : vcpu_wakes(vcpu))) {
-			vcpu->burst = vcpu->vm->slice; /* next time behind all others */
-			vcpu->vain_at = vcpu->run_since;
-			leave(cpu, vcpu, false);
-			return false;
-		}
-		vcpu->waiting = 0;
-		vcpu->vain_at = 0;
-		if (vcpu->run_since - vcpu->wait_since < ns_to_ticks(SCHED_SHORT_WAIT_NS))
-			cpu->native_until = vcpu->run_since + ns_to_ticks(SCHED_NATIVE_WAIT_NS);
-		watchdog_pet(vcpu);
-	}
-	return true;
+	return !vcpu->waiting || wait_over(cpu, vcpu);
 }
 
 /* Nobody wants this CPU: housekeeping, then sleep until an interrupt. */
@@ -266,9 +280,7 @@ static void idle(struct cpu *cpu, uint64_t wake)
 	if (cpu->loaded && cpu->loaded->waiting) {
 		uint64_t at, bell = vcpu_bell_time(cpu->loaded);
 
-		spin_lock(&cpu->loaded->vm->lock);
-		at = vcpu_ptimer_evaluate(cpu->loaded);
-		spin_unlock(&cpu->loaded->vm->lock);
+		at = vcpu_ptimer_evaluate_locked(cpu->loaded);
 		/* Both are EL2's own to watch: no interrupt of the guest's comes for them. */
 		if (!bell || vcpu_wakes(cpu->loaded)) {
 			sched_kick(cpu->loaded, 0);
@@ -307,8 +319,8 @@ static uint64_t choose_wait(struct cpu *cpu, const struct vcpu *vcpu, bool alone
 static struct vcpu *choose(struct cpu *cpu)
 {
 	for (;;) {
-		uint64_t now = counter_now(), wake, until, at;
-		struct vcpu *vcpu;
+		uint64_t now = counter_now(), wake, until, at, ptimer;
+		struct vcpu *vcpu, *former;
 		bool alone;
 
 		__atomic_store_n(&cpu->resched, false, __ATOMIC_RELEASE);
@@ -318,18 +330,22 @@ static struct vcpu *choose(struct cpu *cpu)
 		/* A held VM's context is wanted in memory, that of a vCPU turned off is void: give it up before anything else. */
 		if (cpu->loaded && !can_run(cpu->loaded))
 			unload(cpu);
-		watchdog_check(cpu, now);
+		if (!watchdog_rests())
+			watchdog_check(cpu, now);
 		vcpu = pick(cpu, now, &wake);
 		if (!vcpu) {
 			idle(cpu, wake);
 			continue;
 		}
-		if (!take_on(cpu, vcpu))
+		former = cpu->loaded;
+		if (!take_on(cpu, vcpu, &ptimer)) {
+			leave(cpu, vcpu, false);
 			continue;
-		/* Again: whoever was on the CPU may be among the sleepers now. */
-		spin_lock(&cpu->lock);
-		until = wake_sleepers(cpu, now);
-		spin_unlock(&cpu->lock);
+		}
+		until = wake;
+		/* Whoever was on the CPU may be among the sleepers now. */
+		if (former && former != vcpu && former->wake_at < until)
+			until = former->wake_at;
 		if (cpu->flush_at < until)
 			until = cpu->flush_at;
 		alone = !cpu->queue_first[0] && !cpu->queue_first[1];
@@ -341,10 +357,9 @@ static struct vcpu *choose(struct cpu *cpu)
 			if (cpu->slice_end < until)
 				until = cpu->slice_end;
 		}
-		spin_lock(&vcpu->vm->lock);
-		now = vcpu_ptimer_evaluate(vcpu);
-		spin_unlock(&vcpu->vm->lock);
-		deadline_set(cpu, watchdog_limit(cpu, now < until ? now : until));
+		if (ptimer < until)
+			until = ptimer;
+		deadline_set(cpu, watchdog_rests() ? until : watchdog_limit(cpu, until));
 		return vcpu;
 	}
 }

@@ -43,36 +43,57 @@ void vcpu_reset(struct vcpu *vcpu, uint64_t pc, uint64_t x0)
 	vcpu->waiting = 0;
 }
 
-static bool timer_due(uint64_t ctl, uint64_t cval, uint64_t now)
+/* offset: the VM's CNTVOFF. The counter is read only where it matters. */
+static inline bool timer_due(uint64_t ctl, uint64_t cval, uint64_t offset)
 {
-	return (ctl & (TIMER_ENABLE | TIMER_IMASK)) == TIMER_ENABLE && cval <= now;
+	return (ctl & (TIMER_ENABLE | TIMER_IMASK)) == TIMER_ENABLE &&
+	       cval <= counter_now() - offset;
 }
 
-/* CNTVOFF_EL2 is the VM's. The physical interrupt of the timer is active as the model has it. */
-static void timers_load(struct vcpu *vcpu)
+/* The physical interrupt of this PE: active from when it is acknowledged until the guest or this ends it. */
+static void vtimer_set_active(struct cpu *cpu, bool active)
+{
+	if (active || cpu->vtimer_active)
+		gicv3_ppi_set_active(PLAT_PPI_VIRT_TIMER, active);
+	cpu->vtimer_active = active;
+}
+
+/* The virtual timer's interrupt as the model, and the time, have it. */
+static __attribute__((noinline)) void vtimer_load(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
 
-	if (timer_due(vcpu->timer.cntv_ctl, vcpu->timer.cntv_cval, counter_now() - vm->cntvoff))
+	if (timer_due(vcpu->timer.cntv_ctl, vcpu->timer.cntv_cval, vm->cntvoff))
 		vgic_set_line(&vm->gic, vcpu->index, PLAT_PPI_VIRT_TIMER, true);
-	gicv3_ppi_set_active(PLAT_PPI_VIRT_TIMER,
-			     vgic_hw_busy(&vm->gic, vcpu->index, PLAT_PPI_VIRT_TIMER));
-	sysreg_write(cntv_cval_el0, vcpu->timer.cntv_cval);
-	sysreg_write(cntv_ctl_el0, vcpu->timer.cntv_ctl);
-	vcpu_ptimer_evaluate(vcpu);
+	vtimer_set_active(vcpu->cpu, vgic_hw_busy(&vm->gic, vcpu->index, PLAT_PPI_VIRT_TIMER));
 }
 
-static void timers_unload(struct vcpu *vcpu)
+/* CNTVOFF_EL2 is the VM's. The physical interrupt of the timer is active as the model has it. */
+static inline void timers_load(struct vcpu *vcpu)
+{
+	const struct vgic_bank *bank = &vcpu->vm->gic.cpu[vcpu->index].state.bank;
+
+	/* Not when it is off, not pending and not active: nothing is to be changed. */
+	if (vcpu->timer.cntv_ctl & TIMER_ENABLE || vcpu->cpu->vtimer_active ||
+	    (bank->line | bank->active) & 1u << PLAT_PPI_VIRT_TIMER)
+		vtimer_load(vcpu);
+	sysreg_write(cntv_cval_el0, vcpu->timer.cntv_cval);
+	sysreg_write(cntv_ctl_el0, vcpu->timer.cntv_ctl);
+}
+
+static inline void timers_unload(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
 
 	sysreg_write(cntv_ctl_el0, 0);
 	isb();
+	if (!vcpu->cpu->vtimer_active && !vgic_hw_busy(&vm->gic, vcpu->index, PLAT_PPI_VIRT_TIMER))
+		return;
 	/* A pending timer interrupt whose condition the guest has since removed is not pending any more. */
-	if (!timer_due(vcpu->timer.cntv_ctl, vcpu->timer.cntv_cval, counter_now() - vm->cntvoff))
+	if (!timer_due(vcpu->timer.cntv_ctl, vcpu->timer.cntv_cval, vm->cntvoff))
 		vgic_set_line(&vm->gic, vcpu->index, PLAT_PPI_VIRT_TIMER, false);
 	/* Left active it would keep the next VM on this PE from getting any timer interrupt. */
-	gicv3_ppi_set_active(PLAT_PPI_VIRT_TIMER, false);
+	vtimer_set_active(vcpu->cpu, false);
 }
 
 static void offset_load(const struct vm *vm)
@@ -90,6 +111,28 @@ static void interface_load(const struct vcpu *vcpu)
 	write_reg(ICH_AP1R0_EL2, vcpu->ap1r);
 }
 
+static __attribute__((noinline)) void interrupts_look(struct vcpu *vcpu)
+{
+	struct vgic *gic = &vcpu->vm->gic;
+	uint64_t hcr;
+
+	if (vgic_fill_none(gic, vcpu->index, &hcr))
+		write_reg(ICH_HCR_EL2, hcr);
+	else
+		gic->dirty |= (uint8_t)(1u << vcpu->index);
+}
+
+/* The list registers are empty; what is to be in them comes before the guest is entered. VM's lock held. */
+static inline void interrupts_load(struct vcpu *vcpu)
+{
+	const struct vgic *gic = &vcpu->vm->gic;
+
+	if (vgic_seems_idle(gic, vcpu->index) && !vgic_is_dirty(gic, vcpu->index))
+		write_reg(ICH_HCR_EL2, VGIC_HCR_EN);
+	else
+		interrupts_look(vcpu);
+}
+
 bool vcpu_load(struct vcpu *vcpu)
 {
 	struct cpu *cpu = cpu_this();
@@ -105,7 +148,6 @@ bool vcpu_load(struct vcpu *vcpu)
 	}
 	spin_lock(&vm->lock);
 	sysreg_write(vttbr_el2, vmem_vttbr(&vm->mem));
-	sysreg_write(vpidr_el2, sysreg_read(midr_el1));
 	sysreg_write(vmpidr_el2, (1UL << 31) | vcpu->index);
 	el1_load(&vcpu->el1);
 	fp_load(&vcpu->fp);
@@ -114,7 +156,7 @@ bool vcpu_load(struct vcpu *vcpu)
 	pmu_load(vcpu);
 	interface_load(vcpu);
 	cpu->loaded = vcpu;
-	vm->gic.dirty |= (uint8_t)(1u << vcpu->index);
+	interrupts_load(vcpu);
 	spin_unlock(&vm->lock);
 	isb();
 	return true;
@@ -163,7 +205,7 @@ void vcpu_replace(struct vcpu *vcpu, const struct vcpu *by)
 	el1_load(&by->el1);
 	fp_load(&by->fp);
 	interface_load(vcpu);
-	pmu_unload(vcpu); /* what was its own; the line is the snapshot's already */
+	pmu_unload(vcpu);              /* what was its own; the line is the snapshot's already */
 	sysreg_write(cntv_ctl_el0, 0); /* until the VM's time is known */
 	vcpu->quiet = false;
 	vcpu->replaced = true;
@@ -172,7 +214,6 @@ void vcpu_replace(struct vcpu *vcpu, const struct vcpu *by)
 void vcpu_resume(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
-	uint64_t hcr;
 
 	vcpu->in_pe = false;
 	sysreg_write(vttbr_el2, vmem_vttbr(&vm->mem));
@@ -183,13 +224,11 @@ void vcpu_resume(struct vcpu *vcpu)
 		spin_lock(&vm->lock); /* the VM's other vCPUs may run already */
 		if (vcpu->replaced) {
 			timers_load(vcpu);
+			vcpu_ptimer_evaluate(vcpu);
 			pmu_load(vcpu);
 		}
 		vcpu->replaced = false;
-		if (vgic_fill_none(&vm->gic, vcpu->index, &hcr))
-			write_reg(ICH_HCR_EL2, hcr);
-		else
-			vm->gic.dirty |= (uint8_t)(1u << vcpu->index);
+		interrupts_load(vcpu);
 		spin_unlock(&vm->lock);
 	}
 	isb();
@@ -251,7 +290,7 @@ void vcpu_forward_some_kicks(struct vcpu *vcpu)
 		sched_kick(&vcpu->vm->vcpus[__builtin_ctz(kick)], 0);
 }
 
-void vcpu_flush_interrupts(struct vcpu *vcpu)
+__attribute__((noinline)) void vcpu_flush_interrupts(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
 	uint64_t lr[LR_MAX], hcr;
@@ -267,7 +306,7 @@ void vcpu_flush_interrupts(struct vcpu *vcpu)
 	spin_unlock(&vm->lock);
 }
 
-bool vcpu_wakes(struct vcpu *vcpu)
+bool vcpu_wakes_now(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
 	struct vgic_interface interface;
@@ -314,6 +353,10 @@ uint64_t vcpu_wake_time(const struct vcpu *vcpu)
 {
 	uint64_t best;
 
+	if (!((vcpu->timer.cntv_ctl | vcpu->timer.cntp_ctl) & TIMER_ENABLE) &&
+	    (vcpu->waiting != VCPU_WAITS_BELL || vcpu->x[3] == AV_WAIT_FOREVER) &&
+	    (vcpu->index || vcpu->vm->rtc.state.due == ~0UL))
+		return ~0UL;
 	best = vcpu_bell_time(vcpu);
 	best = earlier(best, vcpu->timer.cntv_ctl, vcpu->timer.cntv_cval, vcpu->vm->cntvoff,
 		       vcpu->vain_at);
@@ -331,12 +374,12 @@ static uint64_t ptimer(struct vcpu *vcpu)
 	if (!(ctl & TIMER_ENABLE) &&
 	    !(vm->gic.cpu[vcpu->index].state.bank.line & 1u << PLAT_PPI_PHYS_TIMER))
 		return ~0UL;
-	due = timer_due(ctl, vcpu->timer.cntp_cval, counter_now() - vm->cntvoff);
+	due = timer_due(ctl, vcpu->timer.cntp_cval, vm->cntvoff);
 	vgic_set_line(&vm->gic, vcpu->index, PLAT_PPI_PHYS_TIMER, due);
 	return due ? ~0UL : earlier(~0UL, ctl, vcpu->timer.cntp_cval, vm->cntvoff, 0);
 }
 
-uint64_t vcpu_ptimer_evaluate(struct vcpu *vcpu)
+uint64_t vcpu_ptimer_look(struct vcpu *vcpu)
 {
 	struct vpl031 *rtc = &vcpu->vm->rtc;
 	uint64_t next = ptimer(vcpu);
@@ -355,6 +398,7 @@ void vcpu_vtimer_fired(struct vcpu *vcpu)
 	uint64_t value;
 	unsigned slot;
 
+	vcpu->cpu->vtimer_active = true;
 	spin_lock(&vm->lock);
 	if (vgic_inject_fast(&vm->gic, vcpu->index, PLAT_PPI_VIRT_TIMER, read_reg(ICH_ELRSR_EL2),
 			     features.lr_count, &slot, &value))

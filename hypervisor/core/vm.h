@@ -63,19 +63,21 @@ struct vcpu {
 	struct vm *vm;
 	struct cpu *cpu;
 	uint32_t index;
-	bool loaded;        /* its context is in cpu's registers */
-	bool queued;        /* on a run queue */
-	bool kicked;        /* kicked while it was its CPU's current one; cpu->lock */
-	bool in_pe;         /* its VM is held, but el1 and fp are still in cpu's registers only */
-	bool replaced;      /* ... and a snapshot's: cntv in memory is what counts */
-	bool pmu_loaded;    /* pmu is in cpu's registers */
-	bool quiet;         /* vcpu_store() found its list registers empty and right */
-	uint64_t quiet_hcr; /* ICH_HCR_EL2 then */
-	uint64_t run_since; /* counter when it was given the CPU */
+	bool loaded;         /* its context is in cpu's registers */
+	bool queued;         /* on a run queue */
+	bool kicked;         /* kicked while it was its CPU's current one; cpu->lock */
+	bool in_pe;          /* its VM is held, but el1 and fp are still in cpu's registers only */
+	bool replaced;       /* ... and a snapshot's: cntv in memory is what counts */
+	bool pmu_loaded;     /* pmu is in cpu's registers */
+	bool quiet;          /* vcpu_store() found its list registers empty and right */
+	uint64_t quiet_hcr;  /* ICH_HCR_EL2 then */
+	uint64_t run_since;  /* counter when it was given the CPU */
+	uint64_t wake_at;    /* counter at which a timer ends its wait, as of its last unload */
 	uint64_t wait_since; /* counter when it last went into WFI */
-	uint64_t cpu_ticks; /* it has had the CPU for so long */
-	uint64_t burst;     /* of that, since it last took its turn behind all others */
-	uint64_t vain_at;   /* counter when it was looked at in this wait and had nothing to wake up for, or 0 */
+	uint64_t cpu_ticks;  /* it has had the CPU for so long */
+	uint64_t burst;      /* of that, since it last took its turn behind all others */
+	uint64_t
+		vain_at; /* counter when it was looked at in this wait and had nothing to wake up for, or 0 */
 	uint64_t exits[AV_EXIT_COUNT]; /* by reason; VM_STATS adds up */
 	struct vcpu *next;             /* run queue */
 	struct vcpu *sleep_next;       /* cpu->sleepers */
@@ -84,6 +86,16 @@ struct vcpu {
 
 struct vm {
 	struct spinlock lock;
+	uint32_t index;
+	uint32_t flags; /* AV_VM_FLAG_* */
+	uint32_t state; /* AV_STATE_* */
+	uint32_t vcpu_count;
+	struct vcpu *vcpus;
+	bool held;   /* an operation has its vCPUs stopped */
+	bool ending; /* a vCPU of it has ended or starved it; until it runs again */
+	bool wide; /* its vCPUs live on more than one physical CPU: TLB invalidations are broadcast */
+	uint32_t requests; /* REQUEST_*, set by any CPU with an atomic or */
+	uint64_t slice;
 	struct vmem mem;
 	struct vgic gic;
 	struct vpl011 uart;
@@ -91,16 +103,6 @@ struct vm {
 	struct vconsole console;
 
 	char name[AV_NAME_SIZE];
-	uint32_t index;
-	uint32_t flags; /* AV_VM_FLAG_* */
-	uint32_t state; /* AV_STATE_* */
-	uint32_t vcpu_count;
-	struct vcpu *vcpus;
-	bool held; /* an operation has its vCPUs stopped */
-	bool ending;	   /* a vCPU of it has ended or starved it; until it runs again */
-	bool wide; /* its vCPUs live on more than one physical CPU: TLB invalidations are broadcast */
-	uint32_t requests; /* REQUEST_*, set by any CPU with an atomic or */
-	uint64_t slice;
 
 	/* time: virtual counter = physical counter - cntvoff; stopped_at is the virtual counter while it stands still */
 	uint64_t cntvoff;
@@ -122,8 +124,8 @@ struct vm {
 	struct flash *flash; /* NULL: none */
 
 	const struct av_manifest_vm *manifest; /* a clone: its source's */
-	const struct av_manifest_vm *slot;     /* of a spare slot, a clone in it or none; else NULL */
-	struct vm *source;		       /* a clone: whose snapshot it was made from (mem.source) */
+	const struct av_manifest_vm *slot; /* of a spare slot, a clone in it or none; else NULL */
+	struct vm *source;        /* a clone: whose snapshot it was made from (mem.source) */
 	struct av_vm_stats stats; /* exits and cpu_ns: of the vCPUs */
 	struct log_limit {
 		uint64_t window;
@@ -131,8 +133,8 @@ struct vm {
 	} log_limit;
 
 	/* shared regions: by number; region_lock */
-	uint64_t regions[2];  /* attached to */
-	uint64_t bells[2];    /* whose SPI may have another level */
+	uint64_t regions[2];                        /* attached to */
+	uint64_t bells[2];                          /* whose SPI may have another level */
 	struct region_member *fixed[AV_REGION_MAX]; /* in the manifest's; for good */
 	uint32_t fixed_count;
 	bool region_unmade;   /* it is making one: its REGION_GET has not returned yet */

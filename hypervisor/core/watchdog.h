@@ -9,6 +9,12 @@
 
 extern uint64_t watchdog_restarts;
 
+/* The control VM waits, as nearly always: nothing to check and no limit. When it goes on, its CPU looks again. */
+static inline bool watchdog_rests(void)
+{
+	return vm_count && vms[0]->state == AV_STATE_RUNNING && vms[0]->vcpus[0].waiting;
+}
+
 /* The control VM waits for an interrupt, or starts to run after that. */
 void watchdog_pet(const struct vcpu *vcpu);
 

@@ -190,6 +190,17 @@ static inline unsigned vgic_used(const struct vgic *v, unsigned cpu)
  */
 bool vgic_fill_none(struct vgic *v, unsigned cpu, uint64_t *hcr);
 /*
+ * Nothing pending or active in the model, and nothing in this vCPU's LRs: no interrupt will be signalled to it. False may mean
+ * that it has to be looked at.
+ */
+static inline bool vgic_seems_idle(const struct vgic *v, unsigned cpu)
+{
+	const struct vgic_cpu *c = &v->cpu[cpu];
+
+	return !c->lr_used && !(c->state.bank.latch | c->state.bank.line | c->state.bank.active) &&
+	       v->quiet == v->dist.version;
+}
+/*
  * vgic_set_line(v, cpu, intid, true) for an interrupt of the vCPU that is loaded here, and when that is all there is
  * to do: true, and the caller writes *value to LR *slot (no fold, nothing else changes). empty is ICH_ELRSR_EL2.
  * False: the line is raised and the vCPU is dirty (or the interrupt is not deliverable now).

@@ -100,14 +100,21 @@ static uint64_t load_lr(struct vgic *v, unsigned cpu, unsigned intid, unsigned s
 	return lr;
 }
 
-bool vgic_fill_none(struct vgic *v, unsigned cpu, uint64_t *hcr)
+/* No SPI is; remembered for this state of the distributor. */
+static __attribute__((noinline)) bool look_at_spis(struct vgic *v)
 {
-	if (busy(&v->cpu[cpu].state.bank))
-		return false;
-	for (unsigned bank = 0; bank < VGIC_BANK_COUNT && v->quiet != v->dist.version; bank++)
+	for (unsigned bank = 0; bank < VGIC_BANK_COUNT; bank++)
 		if (busy(&v->dist.bank[bank]))
 			return false;
 	v->quiet = v->dist.version;
+	return true;
+}
+
+bool vgic_fill_none(struct vgic *v, unsigned cpu, uint64_t *hcr)
+{
+	if (!vgic_seems_idle(v, cpu) &&
+	    (v->cpu[cpu].lr_used || busy(&v->cpu[cpu].state.bank) || !look_at_spis(v)))
+		return false;
 	v->dirty = (uint8_t)(v->dirty & ~(1u << cpu));
 	v->kick = (uint8_t)(v->kick & ~(1u << cpu));
 	*hcr = VGIC_HCR_EN;

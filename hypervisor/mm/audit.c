@@ -36,7 +36,7 @@ static bool is_node(const struct frame *frame)
 
 static bool valid_index(const struct audit *a, uint64_t index)
 {
-	return index && index < frame_table.count &&
+	return index && index < frame_unused_from() &&
 	       frame_at((uint32_t)index)->owner == a->m->budget.owner;
 }
 
@@ -125,7 +125,7 @@ static bool check_node(struct audit *a, uint32_t index)
 
 	if (node->base) {
 		const struct frame *base = frame_at(node->base);
-		bool foreign = node->base < frame_table.count && node_is_foreign(node);
+		bool foreign = node->base < frame_unused_from() && node_is_foreign(node);
 
 		CHECK((valid_index(a, node->base) || (foreign && a->m->source)) && is_node(base),
 		      "a base is not a node");
@@ -316,11 +316,11 @@ static bool check_all(struct audit *a)
 {
 	bool good = see_records(a);
 
-	for (uint64_t i = 1; i < frame_table.count && good; i++)
+	for (uint64_t i = 1; i < frame_unused_from() && good; i++)
 		if (valid_index(a, i) && is_node(frame_at((uint32_t)i)))
 			good = check_node(a, (uint32_t)i);
 	/* to the end even when something is wrong: this clears the marks */
-	for (uint64_t i = 1; i < frame_table.count; i++)
+	for (uint64_t i = 1; i < frame_unused_from(); i++)
 		if (valid_index(a, i))
 			good = check_frame(a, (uint32_t)i) && good;
 	if (!good)

@@ -10,7 +10,7 @@
 #define GIB (1UL << S2_ROOT_SHIFT)
 #define CHUNK (1UL << S2_L2_SHIFT)
 
-static const uint64_t nothing[S2_TABLE_ENTRIES];
+static uint64_t nothing[S2_TABLE_ENTRIES]; /* never written; const it would be 4 KiB of the image */
 
 /* The table an entry leads to; one that has nothing in it where there is none. */
 static const uint64_t *below(uint64_t entry)

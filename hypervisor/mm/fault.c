@@ -297,7 +297,8 @@ enum vmem_fault vmem_fault(struct vmem *m, ipa_t address, bool write, bool wide)
 
 void *vmem_host_access(struct vmem *m, ipa_t address, bool write)
 {
-	static const uint8_t zeros[PAGE_SIZE] __attribute__((aligned(4096)));
+	static uint8_t zeros[PAGE_SIZE]
+		__attribute__((aligned(4096))); /* no const: not in the image */
 	uint64_t offset = address.value - m->ram_base;
 	struct vmem_walk walk;
 	uint64_t leaf;
@@ -326,5 +327,5 @@ void *vmem_host_access(struct vmem *m, ipa_t address, bool write)
 	}
 	vmem_walk(m, address.value, &walk);
 	leaf = walk.l3 ? arch_entry_read(&walk.l3[index]) : 0;
-	return leaf & S2_VALID ? pa_ptr(s2_pa(leaf)) : (void *)zeros;
+	return leaf & S2_VALID ? pa_ptr(s2_pa(leaf)) : zeros;
 }

@@ -20,10 +20,18 @@ static struct {
 	uint32_t list;
 	uint64_t listed;
 	uint64_t fresh; /* first never used */
+	uint64_t clear; /* records from here on are not zeroed yet: done as fresh comes by */
 	uint64_t first; /* of all that can be allocated */
 	uint64_t promised;
 	struct frame_budget *budgets;
 } pool;
+
+/* Frames below `end` have a record from now on. */
+static void records_to(uint64_t end)
+{
+	for (; pool.clear < end; pool.clear += PAGE_SIZE / sizeof(struct frame))
+		arch_page_zero(&frame_table.frames[pool.clear]);
+}
 
 void frame_init(pa_t ram_base, uint64_t ram_size, pa_t first_free)
 {
@@ -33,9 +41,6 @@ void frame_init(pa_t ram_base, uint64_t ram_size, pa_t first_free)
 	BUG_ON((ram_base.value | ram_size | first_free.value) & PAGE_MASK);
 	BUG_ON(first_free.value <= ram_base.value);
 	BUG_ON(!range_within(first_free.value, bytes, ram_base.value, ram_size));
-	for (uint64_t at = 0; at < bytes; at += PAGE_SIZE)
-		arch_page_zero(pa_ptr(pa(first_free.value + at)));
-
 	frame_table.frames = pa_ptr(first_free);
 	frame_table.base = ram_base.value;
 	frame_table.count = count;
@@ -44,6 +49,8 @@ void frame_init(pa_t ram_base, uint64_t ram_size, pa_t first_free)
 	pool.listed = 0;
 	pool.first = (first_free.value + bytes - ram_base.value) >> PAGE_SHIFT;
 	pool.fresh = pool.first;
+	pool.clear = 0;
+	records_to(pool.first); /* the bundle's */
 	pool.promised = 0;
 	pool.budgets = NULL;
 }
@@ -80,6 +87,7 @@ void frame_refill(struct frame_budget *budget)
 			pool.listed--;
 		} else if (pool.fresh < frame_table.count) {
 			index = (uint32_t)pool.fresh++;
+			records_to(pool.fresh);
 		} else {
 			break;
 		}
@@ -101,6 +109,7 @@ uint32_t frame_alloc_run(struct frame_budget *budget, uint64_t count, enum frame
 	if (count <= frame_table.count - pool.fresh) {
 		first = (uint32_t)pool.fresh;
 		pool.fresh += count;
+		records_to(pool.fresh);
 	}
 	spin_unlock(&pool.lock);
 	if (!first)
@@ -142,6 +151,11 @@ uint64_t frame_total(void)
 	return frame_table.count - pool.first;
 }
 
+uint64_t frame_unused_from(void)
+{
+	return pool.fresh;
+}
+
 uint64_t frame_free_count(void)
 {
 	uint64_t used = 0;
@@ -181,7 +195,7 @@ int frame_audit(const char **why)
 
 	for (uint32_t i = 0; i < OWNER_MAX; i++)
 		used[i] = unused[i] = 0;
-	for (uint64_t i = pool.first; i < frame_table.count; i++) {
+	for (uint64_t i = pool.first; i < pool.fresh; i++) {
 		const struct frame *frame = frame_at((uint32_t)i);
 
 		if (frame->kind == FRAME_FREE)
@@ -191,7 +205,7 @@ int frame_audit(const char **why)
 	}
 	if (used[0])
 		return wrong(why, "a frame in use is charged to nobody");
-	if (unused[0] != pool.listed + (frame_table.count - pool.fresh) ||
+	if (unused[0] != pool.listed || pool.fresh > frame_table.count ||
 	    list_length(pool.list, 0) != pool.listed)
 		return wrong(why, "the global free list does not add up");
 	for (const struct frame_budget *b = pool.budgets; b; b = b->next) {

@@ -76,6 +76,8 @@ uint32_t frame_alloc_run(struct frame_budget *budget, uint64_t count, enum frame
 bool frame_trim(struct frame_budget *budget, uint64_t keep, uint64_t most);
 
 uint64_t frame_total(void);
+/* Frames from this index on have never been in use, and have no record. */
+uint64_t frame_unused_from(void);
 /* Not in use by anybody: the caches count as free. Exact when no VM changes meanwhile. */
 uint64_t frame_free_count(void);
 /* Recount everything: 0 or AV_E_INTEGRITY, *why says what was found. All VMs locked. */

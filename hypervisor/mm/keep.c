@@ -19,7 +19,7 @@
 #define KEEP_ROUNDS 64 /* then all are given up once */
 #define KEEP_SPARE 64  /* frames that must be left */
 
-static const uint64_t no_entries[S2_TABLE_ENTRIES];
+static uint64_t no_entries[S2_TABLE_ENTRIES]; /* never written; const it would be 4 KiB of the image */
 
 static struct dirty_history *history_of(struct vmem *m, const struct dirty_chunk *chunk)
 {

@@ -8,7 +8,7 @@
 #include "core/snapshot.h"
 #include "mm/node.h"
 
-static const uint64_t no_entries[S2_TABLE_ENTRIES];
+static uint64_t no_entries[S2_TABLE_ENTRIES]; /* never written; const it would be 4 KiB of the image */
 
 static void forget_dirty(struct vmem *m)
 {

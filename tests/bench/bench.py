@@ -137,8 +137,9 @@ def main():
         entries += alias(entries, "depth1000.restore", "depth1000.restore.d16")
         entries += loop.measure(build, options.runs, say)
         entries += share.measure(build, options.runs, WALL_SHARE if options.wall_ram else 0, say)
-        if options.wall_ram: # not in the short form: doorbell_rtt misses its target so far
-            entries += icount.measure_bells(build, options.runs, say)
+        entries += icount.measure_bells(build, options.runs, say)
+        entries += boot.measure_image(build)
+        if options.wall_ram:
             entries += boot.measure(build, say)
             entries += loop.measure_wall(build, loop.ROUNDS, say)
         fit = wall.rams_that_fit(options.wall_ram)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bell-bench.c - how long a doorbell takes there and back, between members 0 and 1 of the region `bell`: each waits for its
- * flag, clears it and rings the other. Member 0 prints `bench doorbell_rtt TICKS LOOPS` and `bench done hz=N`.
+ * flag, clears it and rings the other, with three calls (doorbell_rtt.three_calls) or with one (doorbell_rtt). Member 0 prints
+ * `bench NAME TICKS LOOPS` and `bench done hz=N`.
  */
 #include "baremetal/region.h"
 
@@ -10,13 +11,18 @@
 
 static struct region bell;
 
+#define WARM (LOOPS / 8)
+
 static void answer(void)
 {
-	for (;;) {
-		doorbell_wait(&bell, FLAG, AV_WAIT_FOREVER);
-		if (doorbell_take(&bell, FLAG) & FLAG)
-			doorbell_ring(&bell, 0, FLAG);
+	for (unsigned int i = 0; i < 1 + WARM + LOOPS; i++) {
+		while (!(doorbell_take(&bell, FLAG) & FLAG))
+			doorbell_wait(&bell, FLAG, AV_WAIT_FOREVER);
+		doorbell_ring(&bell, 0, FLAG);
 	}
+	doorbell_call(&bell, 0, 0, FLAG);
+	for (;;)
+		doorbell_call(&bell, 0, FLAG, FLAG);
 }
 
 static void ask(void)
@@ -27,7 +33,7 @@ static void ask(void)
 }
 
 /* The same, but that the flag is known to be there after the wait. */
-static uint64_t round_trips(unsigned int loops)
+static uint64_t three_calls(unsigned int loops)
 {
 	uint64_t start = counter_read();
 
@@ -40,6 +46,15 @@ static uint64_t round_trips(unsigned int loops)
 	return counter_read() - start;
 }
 
+static uint64_t one_call(unsigned int loops)
+{
+	uint64_t start = counter_read();
+
+	for (unsigned int i = 0; i < loops; i++)
+		doorbell_call(&bell, 1, FLAG, FLAG);
+	return counter_read() - start;
+}
+
 void guest_main(uint64_t dtb)
 {
 	(void)dtb;
@@ -49,8 +64,10 @@ void guest_main(uint64_t dtb)
 	if (bell.member != 0)
 		answer();
 	ask();
-	round_trips(LOOPS / 8);
-	print("bench doorbell_rtt %lu %u\n", round_trips(LOOPS), LOOPS);
+	three_calls(WARM);
+	print("bench doorbell_rtt.three_calls %lu %u\n", three_calls(LOOPS), LOOPS);
+	one_call(WARM);
+	print("bench doorbell_rtt %lu %u\n", one_call(LOOPS), LOOPS);
 	print("bench done hz=%lu\n", counter_hz());
 	guest_stop();
 }

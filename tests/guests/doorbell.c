@@ -214,6 +214,35 @@ static void waits(void)
 	ended("waits");
 }
 
+/* DOORBELL_CALL rings, waits and clears what it waited for, and nothing else; its interrupt falls with that. */
+static void calls(void)
+{
+	uint64_t before = counter_read();
+	struct hvc_result result;
+
+	doorbell_take(&bell, ~0ul);
+	result = hvc_DOORBELL_CALL(bell.number, 4, before + counter_hz() / 50, 0, 3);
+	expect("rung before the wait", result.value[0] & USED, 3);
+	expect("it waited", counter_read() >= before + counter_hz() / 50, 1);
+	expect("none of them cleared", doorbell_take(&bell, 0) & USED, 3);
+	expect("its flag", doorbell_call(&bell, 0, 4, 4), 4);
+	expect("and no other cleared", doorbell_take(&bell, 0) & USED, 3);
+	doorbell_mask(&bell, 4, 0);
+	interrupts = 0;
+	interrupt_enable(bell.intid, false, take, NULL);
+	expect("taken before it interrupts", doorbell_call(&bell, 0, 4, 4), 4);
+	interrupts_unmask();
+	sleep_us(1000);
+	interrupts_mask();
+	expect("no interrupt", interrupts, 0);
+	doorbell_mask(&bell, 0, 0);
+	expect("nobody there",
+	       (uint64_t)hvc_DOORBELL_CALL(bell.number, 1, AV_WAIT_FOREVER, 23, 1).status,
+	       (uint64_t)AV_E_NOT_FOUND);
+	doorbell_take(&bell, ~0ul);
+	ended("calls");
+}
+
 /* What was rung is never newer than what was seen last. Half of the time by interrupt, the other half by waits. */
 static void racing(void)
 {
@@ -268,6 +297,7 @@ void guest_main(uint64_t dtb)
 		guest_stop();
 	}
 	waits();
+	calls();
 	routed();
 	masked();
 	memset(arrived, 0, sizeof(arrived));

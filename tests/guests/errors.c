@@ -141,6 +141,11 @@ static void doorbells(uint64_t region)
 	expect("DOORBELL_MASK", hvc_DOORBELL_MASK(region, 0, 1).status, AV_E_INVALID);
 	expect("DOORBELL_WAIT", hvc_DOORBELL_WAIT(AV_REGION_NUMBERS, 1, ~0ul).status,
 	       AV_E_NOT_ATTACHED);
+	expect("DOORBELL_CALL", hvc_DOORBELL_CALL(AV_REGION_NUMBERS, 1, ~0ul, 0, 0).status,
+	       AV_E_NOT_ATTACHED);
+	expect("DOORBELL_CALL", hvc_DOORBELL_CALL(region, 1, 0, 23, 1).status, AV_E_NOT_FOUND);
+	expect("DOORBELL_CALL", hvc_DOORBELL_CALL(region, 1, 0, 0, AV_DOORBELL_PEER).status,
+	       AV_E_INVALID);
 }
 
 static void regions(void)

@@ -146,6 +146,7 @@ static bool is_suicide(unsigned int immediate, bool smc, const uint64_t x[8])
 	case AV_HVC_ID(AV_HVC_TEST_HOOK):
 		return true;
 	case AV_HVC_ID(AV_HVC_DOORBELL_WAIT): /* perhaps for ever */
+	case AV_HVC_ID(AV_HVC_DOORBELL_CALL):
 		return x[3] > counter_read();
 	case AV_HVC_ID(AV_HVC_VM_RESTART):
 	case AV_HVC_ID(AV_HVC_VM_STOP):

@@ -43,6 +43,10 @@ part_ends() {
 	part_ends waits 20
 }
 
+@test "one call rings, waits and takes what it waited for" {
+	part_ends calls 20
+}
+
 @test "an interrupt goes to the vCPU that the receiver chose" {
 	part_ends routed 20
 }

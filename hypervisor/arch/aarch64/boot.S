@@ -16,11 +16,12 @@ _start:
 	add	x0, x0, :lo12:__bss_start
 	adrp	x1, __bss_end
 	add	x1, x1, :lo12:__bss_end
-1:	cmp	x0, x1
-	b.hs	2f
+1:	.rept	8 /* both ends are pages */
 	stp	xzr, xzr, [x0], #16
-	b	1b
-2:	adrp	x0, cpus
+	.endr
+	cmp	x0, x1
+	b.lo	1b
+	adrp	x0, cpus
 	add	x0, x0, :lo12:cpus
 	adrp	x1, cpu_stacks
 	add	x1, x1, :lo12:cpu_stacks

@@ -146,6 +146,7 @@ void features_apply(void)
 	/* CNTHCTL_EL2: physical timer and counter of EL1 trap. */
 	sysreg_write(cnthctl_el2, 0);
 	sysreg_write(hstr_el2, 0);
+	sysreg_write(vpidr_el2, sysreg_read(midr_el1));
 	sysreg_write(vttbr_el2, 0);
 	sysreg_write(cnthp_ctl_el2, 0);
 	sysreg_write(cntv_ctl_el0, 0);
