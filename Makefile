@@ -78,7 +78,7 @@ AVCTL_CFLAGS := -std=gnu17 -O2 -g $(WARNINGS) -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 
 		-fstack-protector-strong -Iabi -Iavctl -Iguest-agent -Ihypervisor \
 		-DAV_VERSION='"$(VERSION)"'
 # Linked in, as far as there are archives: loading them takes longer than a take of a snapshot.
-AVCTL_LIBS := -Wl,-Bstatic -lcyaml -lyaml -lpanelw -lncursesw -ltinfo -lfdt -ljansson -lz \
+AVCTL_LIBS := -Wl,-Bstatic -lcyaml -lyaml -lpanelw -lncursesw -ltinfo -lfdt -ljansson -lz -lzstd -lxxhash \
 	      -Wl,-Bdynamic -lsmartcols
 
 avctl: $(B)/avctl

@@ -2,7 +2,7 @@
 # What a Debian 12 machine needs; installed by `make deps` when something is missing.
 
 DEBIAN_PACKAGES := gcc libc6-dev make gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm libcyaml-dev libyaml-dev \
-	libncurses-dev libfdt-dev libjansson-dev libsmartcols-dev zlib1g-dev libcmocka-dev clang \
+	libncurses-dev libfdt-dev libjansson-dev libsmartcols-dev zlib1g-dev libzstd-dev libxxhash-dev libcmocka-dev clang \
 	bats spin tmux socat cpio xz-utils e2fsprogs qemu-utils u-boot-qemu python3 git procps util-linux ca-certificates
 
 # Installed one by one as dpkg knows them; nothing is asked when all are there.

@@ -55,9 +55,15 @@
  * remove vm=                           ok (a clone; all it held is free)
  * delete vm= id=N|name=|undo=1         ok id=
  * set vm= id=N|name= [new_name=] [pinned=0|1]   ok id=
- * diff vm= a=ID b=ID [from=HEX]        ID is a number, live, boot or undo. Row per run of pages with different frames: ipa count pa_a pa_b
+ * diff vm= a=ID b=ID [from=HEX]        ID is a number, live, boot, undo or none. Row per run of pages with different frames: ipa count pa_a pa_b
  *                                      (0x0: none); ok next=HEX, to go on from; AV_DIFF_END at the end
  * state vm= id=ID                      row per part of the state: part [vcpu] size sum [value] [x0 ... x30 pc pstate ... of a vCPU]
+ * shape vm=                            row per CRm: crm id0 ... id7; ok ram_base= ram_size= vcpus= flags= parts= counter_hz= clock_origin= midr= ctr=
+ * places vm= id=N|boot|undo|import     row per part of the state: part size pa
+ * import-begin vm=                     ok ; a new connection of a client drops what was begun and not committed
+ * import-pages vm= ipa=HEX count=N     row per run: ipa count pa; ok done=N, to go on from
+ * import-commit vm= vm_ticks=N state=N [name=]   ok id=
+ * import-abort                         ok dropped=0|1
  * regions                              row per region, those got at run time included: name ipa size pa members=NAME:ro,NAME:rw
  *                                      numbers=0,1 (of the members) number common output key serial intid
  * events since=N                       row per event: seq time_ns kind vm a b text ; ok next=N lost=N ; at most 64 rows

@@ -70,6 +70,7 @@
 #define AV_SNAPSHOT_NONE 0xFFFFFFFFFFFFFFFC /* "no parent", "no base" */
 
 #define AV_SNAPSHOT_LIVE 0xFFFFFFFFFFFFFFFB /* SNAPSHOT_DIFF, SNAPSHOT_STATE: what the VM is now */
+#define AV_SNAPSHOT_IMPORT 0xFFFFFFFFFFFFFFFA /* SNAPSHOT_PLACE: what IMPORT_BEGIN began */
 
 /* SNAPSHOT_SET x3: what to change. */
 #define AV_SNAPSHOT_SET_NAME 1	/* x4 = IPA of char[32] (empty: no name), x5 = 0 */
@@ -127,6 +128,14 @@
  * DOORBELL_CALL        in x1 to x3 as DOORBELL_WAIT, x4 = member, x5 = flags to ring it first, 0: none; out x1 = what was
  *                      pending, of which those of x2 are cleared
  * PRINT                in x1 = IPA, x2 = bytes
+ * SNAPSHOT_SHAPE       in x1 = target, x2 = buffer for a struct av_snapshot_shape, x3 = its size; out x1 = size of the structure
+ * SNAPSHOT_PLACE       in x1 = target, x2 = id or AV_SNAPSHOT_IMPORT, x3 = number of the part, x4 = buffer for a
+ *                      struct av_part_place, x5 = its size; out x1 = size of the structure, x2 = how many parts there are
+ * IMPORT_BEGIN         in x1 = target
+ * IMPORT_PAGES         in x1 = target, x2 = IPA, x3 = pages, x4 = buffer for AV_PAGE_RUNS struct av_page_run;
+ *                      out x1 = how many were written, x2 = how many pages they are
+ * IMPORT_COMMIT        in x1 = target, x2 = IPA of a struct av_import, x3 = its size; out x1 = id; of INTEGRITY the part
+ * IMPORT_ABORT         out x1 = 1 when there was something to drop
  * MEMORY_DRAIN         in x1 = target
  * AUDIT                in x1 = target; out x1 = frames counted
  * TEST_HOOK            in x1 = AV_HOOK_*, x2 = 0; AGENT_CRASH only answers AV_OK: the agent does the rest
@@ -289,6 +298,35 @@ struct av_state_part {
 	uint64_t power;	      /* AV_VCPU_OFF or AV_VCPU_ON */
 };
 
+/* SNAPSHOT_SHAPE: what two VMs must have in common so that one can go on from the other's snapshot. */
+struct av_snapshot_shape {
+	uint64_t ram_base, ram_size;
+	uint32_t vcpu_count;
+	uint32_t flags; /* AV_VM_FLAG_FLASH, or 0 */
+	uint32_t part_count;
+	uint32_t reserved;
+	uint64_t counter_hz;
+	uint64_t clock_origin; /* where the VMs' counters start */
+	uint64_t midr, ctr;
+	uint64_t id[8][8]; /* ID registers of op0 = 3, op1 = 0, CRn = 0 as guests read them: [CRm][op2] */
+};
+
+/* SNAPSHOT_PLACE: where a part of a snapshot's state lies. */
+struct av_part_place {
+	char name[AV_NAME_SIZE];
+	uint64_t pa;
+	uint32_t size;
+	uint32_t reserved;
+};
+
+/* IMPORT_COMMIT: what the snapshot is to say of itself. */
+struct av_import {
+	char name[AV_NAME_SIZE]; /* empty: none */
+	uint64_t vm_ticks;	 /* the guest's time, by its counter */
+	uint32_t state;		 /* AV_STATE_* recorded */
+	uint32_t reserved;
+};
+
 /* REGION_INFO: x1 = index, x2 = buffer IPA, x3 = its size. A VM that is not a member gets NOT_FOUND, unless control. */
 struct av_region_member {
 	uint32_t vm;
@@ -339,7 +377,8 @@ enum av_event_kind {
 	AV_EVENT_DETACH,	/* the same */
 	AV_EVENT_REGION_LOST,	/* the same: the snapshot had it attached, and it is no more: a hole in its place */
 	AV_EVENT_CLONE,		/* the VM is new: a = index of the VM it was made from, b = id, text = its name */
-	AV_EVENT_REMOVE		/* text = its name */
+	AV_EVENT_REMOVE,	/* text = its name */
+	AV_EVENT_IMPORT		/* a = id, text = its name: a snapshot came from a file */
 };
 struct av_event {
 	uint64_t sequence;

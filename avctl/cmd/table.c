@@ -58,14 +58,21 @@ const struct command command_table[] = {
 		.name = "up",
 		.summary = "start the machine and its VMs",
 		.options =
-			OPTIONS(FLAG("dry-run", 'n', "print the QEMU command and change nothing")),
-		.description = "Checks the YAML file, lays out the machine's memory, starts QEMU "
-			       "and waits until the "
-			       "control agent answers. A set that runs already is left alone.",
-		.examples = {"avctl -f configs/duo.yaml up", "avctl up -n"},
-		.exits = BIT(RC_OK) | BIT(RC_FAILED) | BIT(RC_USAGE) | BIT(RC_WRONG_STATE) |
-			 BIT(RC_BAD_CONFIG) | BIT(RC_UNREACHABLE) | BIT(RC_TIMEOUT) |
-			 BIT(RC_INTERRUPTED),
+			OPTIONS(FLAG("dry-run", 'n', "print the QEMU command and change nothing"),
+				VALUE("from", 0, "VM=FILE", COMPLETE_NONE,
+				      "start that VM from a file of `snapshot export`")),
+		.description =
+			"Checks the YAML file, lays out the machine's memory, starts QEMU "
+			"and waits until the "
+			"control agent answers. A set that runs already is left alone. "
+			"--from takes a list with commas; such a VM does not boot, it goes on "
+			"from the file's snapshot, which it then has. A file that is damaged "
+			"or does not fit its VM is refused (9), and nothing is started.",
+		.examples = {"avctl -f configs/duo.yaml up", "avctl up -n",
+			     "avctl up --from vm1=clean.avs"},
+		.exits = BIT(RC_OK) | BIT(RC_NOT_FOUND) | BIT(RC_INTEGRITY) | BIT(RC_FAILED) |
+			 BIT(RC_USAGE) | BIT(RC_WRONG_STATE) | BIT(RC_BAD_CONFIG) |
+			 BIT(RC_UNREACHABLE) | BIT(RC_TIMEOUT) | BIT(RC_INTERRUPTED),
 		.run = cmd_up,
 	},
 	{
@@ -157,6 +164,7 @@ const struct command command_table[] = {
 		.run = cmd_restart,
 	},
 #include "cmd/table_snapshot.def"
+#include "cmd/table_files.def"
 	{
 		.name = "restore",
 		.alias = "rollback",

@@ -18,6 +18,7 @@
 #include "cmd/config_file.h"
 #include "cmd/ctx.h"
 #include "cmd/logfile.h"
+#include "cmd/snapshot_files.h"
 #include "machine/paths.h"
 #include "machine/qemu.h"
 
@@ -27,6 +28,7 @@
 /* All that `up` works out before it changes anything. */
 struct plan {
 	struct set *set;
+	struct files_from *from; /* --from, or NULL */
 	char *hash;
 	char *runtime_dir, *log_dir, *ram_file;
 	char *hypervisor, *control;
@@ -35,6 +37,7 @@ struct plan {
 
 static void plan_free(struct plan *plan)
 {
+	files_from_free(plan->from);
 	set_free(plan->set);
 	free(plan->hash);
 	free(plan->runtime_dir);
@@ -67,6 +70,8 @@ static int make_plan(struct ctx *ctx, struct plan *plan)
 	free(path);
 	if (result == RC_OK)
 		result = find_images(plan);
+	if (result == RC_OK && ctx_option(ctx, "from"))
+		result = files_from_parse(ctx_option(ctx, "from"), plan->set, &plan->from);
 	if (result != RC_OK)
 		return result;
 	plan->runtime_dir = paths_runtime(plan->set->name);
@@ -243,6 +248,12 @@ static int start_machine(struct ctx *ctx, const struct plan *plan)
 						  : start_qemu(&record);
 	if (result == RC_OK)
 		result = wait_for_agent(ctx, &record);
+	if (result == RC_OK && plan->from) {
+		ctx->record = record_load(plan->runtime_dir);
+		result = ctx->record ? files_from_start(ctx, plan->from)
+				     : out_error(RC_FAILED, "avctl doctor", "%s: %s",
+						 plan->runtime_dir, strerror(errno));
+	}
 	if (result != RC_OK) {
 		if (record.pid > 0)
 			qemu_stop(record.pid, record.pid_start, 2000000000u);
@@ -295,6 +306,10 @@ static int look_at_old(struct ctx *ctx, const struct plan *plan, bool *done)
 					    plan->set->name),
 				   "a set \"%s\" is running already, from %s", plan->set->name,
 				   record->set->path);
+	} else if (plan->from) {
+		result = out_error(RC_WRONG_STATE,
+				   "avctl snapshot import VM FILE, or avctl down first",
+				   "the set \"%s\" is running already", plan->set->name);
 	} else {
 		*done = true;
 		result = wait_for_agent(ctx, record);

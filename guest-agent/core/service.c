@@ -37,6 +37,12 @@ static const struct verb {
 	{"set", service_set, "vm id name new_name pinned ", false},
 	{"diff", service_diff, "vm a b from ", false},
 	{"state", service_state, "vm id ", false},
+	{"shape", service_shape, "vm ", false},
+	{"places", service_places, "vm id ", false},
+	{"import-begin", service_import_begin, "vm ", false},
+	{"import-pages", service_import_pages, "vm ipa count ", false},
+	{"import-commit", service_import_commit, "vm name vm_ticks state ", false},
+	{"import-abort", service_import_abort, "", false},
 	{"regions", service_regions, "", false},
 	{"events", service_events, "since ", false},
 	{"log", service_log, "since ", false},
@@ -62,7 +68,8 @@ static const struct {
 	{AV_E_EXISTS, "EXISTS", "that name is taken"},
 	{AV_E_PINNED, "PINNED", "the snapshot is pinned"},
 	{AV_E_LIMIT, "LIMIT", "a limit is reached"},
-	{AV_E_INTEGRITY, "INTEGRITY", "the audit found a wrong count"},
+	{AV_E_INTEGRITY, "INTEGRITY",
+	 "the audit found a wrong count, or a state is none that a VM can be in"},
 	{AV_E_MISMATCH, "MISMATCH", "the region of that key has another size"},
 	{AV_E_NOT_ATTACHED, "NOT_ATTACHED", "the VM is not a member of that region"},
 	{AV_E_EXHAUSTED, "EXHAUSTED", "the memory for regions at run time is used up"},
@@ -369,6 +376,9 @@ void service_open(struct service *service)
 {
 	line_feed_reset(&service->feed);
 	service->id = 0;
+	/* Of a client that died: an import is its connection's. */
+	if (service->privileged)
+		service_call(service, AV_HVC_IMPORT_ABORT, 0, 0, 0, 0, 0);
 	send_hello(service, "hello");
 	flush(service);
 }

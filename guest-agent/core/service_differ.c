@@ -8,14 +8,16 @@
 /* Calls of SNAPSHOT_DIFF for one line: at most so many times AV_PAGE_RUNS rows. */
 #define DIFF_CALLS 32
 
-/* "live", "boot", "undo" or a number. */
+/* "live", "none" (nothing at all), "boot", "undo" or a number. */
 static int64_t which(struct service *service, const char *key, uint64_t *id)
 {
 	static const struct {
 		const char *word;
 		uint64_t id;
-	} words[] = {
-		{"live", AV_SNAPSHOT_LIVE}, {"boot", AV_SNAPSHOT_BOOT}, {"undo", AV_SNAPSHOT_UNDO}};
+	} words[] = {{"live", AV_SNAPSHOT_LIVE},
+		     {"none", AV_SNAPSHOT_NONE},
+		     {"boot", AV_SNAPSHOT_BOOT},
+		     {"undo", AV_SNAPSHOT_UNDO}};
 	const char *text = line_text(&service->line, key);
 
 	for (size_t i = 0; text && i < sizeof(words) / sizeof(words[0]); i++) {

@@ -107,6 +107,7 @@ static void send_event(struct service *service, const struct av_event *event)
 		[AV_EVENT_REGION_LOST] = "region-lost",
 		[AV_EVENT_CLONE] = "clone",
 		[AV_EVENT_REMOVE] = "remove",
+		[AV_EVENT_IMPORT] = "import",
 	};
 	const char *kind = NULL, *vm = service_vm_name(service, event->vm);
 	struct line_out *out = service_begin(service, "row");

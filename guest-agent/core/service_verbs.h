@@ -42,6 +42,13 @@ int64_t service_thaw(struct service *service);
 int64_t service_diff(struct service *service);
 int64_t service_state(struct service *service);
 
+int64_t service_shape(struct service *service);
+int64_t service_places(struct service *service);
+int64_t service_import_begin(struct service *service);
+int64_t service_import_pages(struct service *service);
+int64_t service_import_commit(struct service *service);
+int64_t service_import_abort(struct service *service);
+
 int64_t service_regions(struct service *service);
 int64_t service_events(struct service *service);
 int64_t service_log(struct service *service);

@@ -25,8 +25,11 @@ static int give(struct call *call, uint64_t address, const void *from, size_t si
 
 static const uint64_t *root_of(struct vmem *m, uint64_t id)
 {
+	static const uint64_t nothing[S2_ROOT_ENTRIES];
 	struct snapshot *snapshot;
 
+	if (id == AV_SNAPSHOT_NONE)
+		return nothing;
 	if (id == AV_SNAPSHOT_LIVE)
 		return m->root;
 	snapshot = snapshot_find(m, id);

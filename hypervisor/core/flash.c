@@ -262,9 +262,17 @@ static void bank_load(void *ctx, const void *from)
 		vmem_unlink(&bank->vm->mem, ipa(bank->start));
 }
 
+/* What was never written lies in the bundle, and which bundle that was no file says. */
+static bool bank_adopt(void *ctx, void *saved)
+{
+	(void)ctx;
+	(void)saved;
+	return false;
+}
+
 void flash_parts(struct vm *vm, void (*add)(struct vm *vm, struct state_part part))
 {
 	for (unsigned i = 0; vm->flash && i < VFLASH_BANK_COUNT; i++)
 		add(vm, (struct state_part){"flash", sizeof(struct bank_saved), bank_save,
-					    bank_load, &vm->flash->banks[i], NULL});
+					    bank_load, &vm->flash->banks[i], NULL, bank_adopt});
 }

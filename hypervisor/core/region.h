@@ -127,6 +127,7 @@ size_t region_state_size(const struct vm *vm);
 /* How many of these bytes a saved state uses: what lies behind says nothing. */
 size_t region_state_used(const void *saved);
 void region_state_save(void *vm, void *to);
+bool region_state_adopt(void *ctx, void *saved); /* of a file: as at boot */
 void region_state_load(void *vm, const void *from);
 /* vm is a clone of `from`, in none of its regions: an event for each that the state saved there had. from's lock is not needed. */
 void region_adopt(struct vm *vm, const struct vm *from, const void *saved);

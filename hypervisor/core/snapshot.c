@@ -12,7 +12,7 @@
 #include "mm/node.h"
 
 /* To the NUL, then zeros. */
-static void set_name(struct snapshot *record, const char name[AV_NAME_SIZE])
+void snapshot_set_name(struct snapshot *record, const char name[AV_NAME_SIZE])
 {
 	__builtin_memset(__builtin_assume_aligned(record->name, 8), 0, AV_NAME_SIZE);
 	for (uint32_t i = 0; i < AV_NAME_SIZE && name[i]; i++)
@@ -28,7 +28,7 @@ static uint32_t shared_frame(const struct vmem *m, uint32_t i)
 }
 
 /* Entries of the root that no VM of this kind uses stay undefined: see vmem_attach_region(). */
-struct snapshot *snapshot_record_new(struct vmem *m, const struct snapshot_facts *facts)
+static struct snapshot *record_new(struct vmem *m, const struct snapshot_facts *facts, bool share)
 {
 	struct snapshot *record;
 	uint32_t frame;
@@ -45,9 +45,9 @@ struct snapshot *snapshot_record_new(struct vmem *m, const struct snapshot_facts
 	record->taken = facts->taken;
 	record->vm_time = facts->vm_time;
 	record->state = facts->state;
-	set_name(record, facts->name);
+	snapshot_set_name(record, facts->name);
 	for (uint32_t i = 0; i < m->spill_count; i++) {
-		uint32_t shared = i < m->shared_count ? shared_frame(m, i) : 0;
+		uint32_t shared = share && i < m->shared_count ? shared_frame(m, i) : 0;
 
 		record->spill[i] = shared ? shared : frame_alloc(&m->budget, FRAME_STATE);
 		if (!shared)
@@ -55,6 +55,16 @@ struct snapshot *snapshot_record_new(struct vmem *m, const struct snapshot_facts
 		frame_at(record->spill[i])->references++;
 	}
 	return record;
+}
+
+struct snapshot *snapshot_record_new(struct vmem *m, const struct snapshot_facts *facts)
+{
+	return record_new(m, facts, true);
+}
+
+struct snapshot *snapshot_record_own(struct vmem *m, const struct snapshot_facts *facts)
+{
+	return record_new(m, facts, false);
 }
 
 static void free_spill(struct vmem *m, const struct snapshot *record)
@@ -82,6 +92,11 @@ static uint8_t *part_address(const struct vmem *m, const struct snapshot *record
 	uint32_t frame = place.frame ? record->spill[place.frame - 1] : record->frame;
 
 	return (uint8_t *)frame_ptr(frame) + place.offset;
+}
+
+void *snapshot_part_own(const struct vmem *m, const struct snapshot *record, uint32_t part)
+{
+	return part_address(m, record, part);
 }
 
 const void *snapshot_part(const struct vmem *m, const struct snapshot *record, uint32_t part)
@@ -181,15 +196,39 @@ bool snapshot_evict(struct vmem *m)
 	return !m->refuse && evict_oldest(m);
 }
 
+static bool may_evict(const struct vmem *m)
+{
+	for (uint32_t i = 0; !m->refuse && i < m->snapshot_count; i++)
+		if (!snapshot_at(m, i)->pinned && !snapshot_at(m, i)->clones)
+			return true;
+	return false;
+}
+
+int snapshot_may_add(struct vmem *m, const char name[AV_NAME_SIZE])
+{
+	if (name[0] && !snapshot_name_valid(name))
+		return AV_E_INVALID;
+	if (name[0] && snapshot_find_name(m, name))
+		return AV_E_EXISTS;
+	if (m->snapshot_count >= m->snapshot_keep && !may_evict(m))
+		return AV_E_LIMIT;
+	return 0;
+}
+
+void snapshot_make_room(struct vmem *m)
+{
+	if (m->snapshot_count >= m->snapshot_keep)
+		evict_oldest(m);
+}
+
 int snapshot_take_prepare(struct vmem *m, const struct snapshot_facts *facts,
 			  struct snapshot **prepared)
 {
-	if (facts->name[0] && !snapshot_name_valid(facts->name))
-		return AV_E_INVALID;
-	if (facts->name[0] && snapshot_find_name(m, facts->name))
-		return AV_E_EXISTS;
-	if (m->snapshot_count >= m->snapshot_keep && (m->refuse || !evict_oldest(m)))
-		return AV_E_LIMIT;
+	int error = snapshot_may_add(m, facts->name);
+
+	if (error)
+		return error;
+	snapshot_make_room(m);
 	if (frame_available(&m->budget) < 1 + m->spill_count && !vmem_obtain(m, 1 + m->spill_count))
 		return AV_E_NO_MEMORY;
 	*prepared = snapshot_record_new(m, facts);
@@ -310,7 +349,7 @@ int snapshot_rename(struct vmem *m, uint64_t id, const char name[AV_NAME_SIZE])
 		return AV_E_INVALID;
 	if (other && other != snapshot)
 		return AV_E_EXISTS;
-	set_name(snapshot, name);
+	snapshot_set_name(snapshot, name);
 	return 0;
 }
 

@@ -79,6 +79,9 @@ bool snapshot_clone_empty(struct vmem *m, uint32_t most)
 {
 	BUG_ON(m->clone_count);
 	m->base = NULL;
+	if (m->import)
+		snapshot_discard(m, m->import);
+	m->import = NULL;
 	for (; m->snapshot_count && most; most--) {
 		struct snapshot *last = snapshot_at(m, m->snapshot_count - 1);
 

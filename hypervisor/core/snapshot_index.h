@@ -13,6 +13,15 @@ void snapshot_index_remove(struct vmem *m, uint32_t position);
 /* A record with its spill frames, root empty, unlinked; NULL: not affordable. Takes what is
  * available, evicts nothing. */
 struct snapshot *snapshot_record_new(struct vmem *m, const struct snapshot_facts *facts);
+/* The same, but it shares no state with any other. */
+struct snapshot *snapshot_record_own(struct vmem *m, const struct snapshot_facts *facts);
+/* Where such a record has the part of that number. */
+void *snapshot_part_own(const struct vmem *m, const struct snapshot *record, uint32_t part);
+void snapshot_set_name(struct snapshot *record, const char name[AV_NAME_SIZE]);
+/* One more of that name (empty: none) may be added, and evicts one at the limit. AV_E_INVALID, _EXISTS, _LIMIT. */
+int snapshot_may_add(struct vmem *m, const char name[AV_NAME_SIZE]);
+/* That one goes. */
+void snapshot_make_room(struct vmem *m);
 void snapshot_record_free(struct vmem *m, struct snapshot *record);
 /* The state parts go into the record, but those that another record shares with it. */
 void snapshot_save_parts(struct vmem *m, struct snapshot *record);

@@ -2,7 +2,10 @@
 /* vm_state.c - {save, load} of each part. No vCPU runs. Reset is a load of `boot`. */
 #include "core/vm_state.h"
 #include "arch/mem.h"
+#include "arch/features.h"
+#include "arch/sysreg.h"
 #include "core/bug.h"
+#include "core/clock.h"
 #include "core/flash.h"
 #include "core/region.h"
 #include "core/string.h"
@@ -26,6 +29,9 @@ struct vcpu_saved {
 };
 
 #define VCPU_MEMORY offsetof(struct vcpu, el1)
+#define TIMER_CTL_BITS 3u      /* ENABLE, IMASK */
+#define CLOCK_MOST (1UL << 51) /* of a VM's counter since its start: a year at 62.5 MHz */
+#define RTC_MOST (1UL << 40)   /* seconds */
 _Static_assert(sizeof(struct vm_saved) <= VMEM_PART_SIZE_MAX, "a part fits a frame");
 _Static_assert(sizeof(struct vcpu_saved) <= VMEM_PART_SIZE_MAX, "a part fits a frame");
 _Static_assert(offsetof(struct vcpu, vm) % 8 == 0 && VCPU_MEMORY % 8 == 0, "copied by words");
@@ -65,6 +71,28 @@ static bool vm_same(void *ctx, const void *to)
 	       saved->gic.version == vm->gic.dist.version;
 }
 
+/*
+ * Values out of range are made safe where they are loaded (vgic_load() and the like). The numbers that tell equal states
+ * apart are this VM's own; and the doorbells' lines are low, as regions are not in a file.
+ */
+static bool vm_adopt(void *ctx, void *to)
+{
+	struct vm *vm = ctx;
+	struct vm_saved *saved = to;
+
+	for (unsigned n = 0; n < AV_REGION_NUMBERS; n++) {
+		unsigned spi = AV_REGION_INTID(n) - 32;
+
+		saved->gic.bank[spi / 32].line &= ~(1u << spi % 32);
+	}
+	for (unsigned i = 0; i < VGIC_SPI_COUNT; i++)
+		saved->gic.priority[i] &= VGIC_PRIORITY_MASK;
+	saved->gic.version = ++vm->gic.versions;
+	saved->device_version = ++vm->device_versions;
+	/* What a guest can ask for is 32 bits from now. */
+	return saved->rtc.due == ~0UL || saved->rtc.due < RTC_MOST;
+}
+
 static void vcpu_save(void *ctx, void *to)
 {
 	struct vcpu *vcpu = ctx;
@@ -101,6 +129,37 @@ static void vcpu_load_part(void *ctx, const void *from)
 	vcpu_replace(vcpu, copy);
 }
 
+/* A state that EL1 or EL0 can be in: an exception return with it stays below EL2. */
+static bool pstate_is_guests(uint64_t pstate)
+{
+	uint64_t mode = pstate & 0x1f;
+
+	if (pstate >> 32)
+		return false;
+	if (mode == 0x10) /* EL0, AArch32 */
+		return (features.id[4][0] & 0xf) == 2;
+	return mode == PSTATE_EL1H || mode == 4 || !mode;
+}
+
+/* All other registers are those that a guest may write itself, with any value. */
+static bool vcpu_adopt(void *ctx, void *to)
+{
+	const struct vcpu *vcpu = ctx;
+	struct vcpu_saved *saved = to;
+	struct vcpu *copy = (struct vcpu *)saved->vcpu;
+
+	if (copy->power > VCPU_ON || copy->waiting > VCPU_WAITS_BELL || copy->two_timelines > 1 ||
+	    copy->reserved || saved->reserved || saved->pad)
+		return false;
+	/* Doorbells are of regions, and those are not in a file: the call is made again. */
+	copy->waiting &= VCPU_WAITS;
+	copy->timer.cntv_ctl &= TIMER_CTL_BITS;
+	copy->timer.cntp_ctl &= TIMER_CTL_BITS;
+	if (!vcpu->index && saved->counter - clock_origin > CLOCK_MOST)
+		return false;
+	return pstate_is_guests(copy->pstate) && saved->gic.asleep <= 1;
+}
+
 static void add(struct vm *vm, struct state_part part)
 {
 	BUG_ON(vm->part_count == ARRAY_SIZE(vm->parts));
@@ -109,14 +168,14 @@ static void add(struct vm *vm, struct state_part part)
 
 void vm_state_parts(struct vm *vm)
 {
-	add(vm,
-	    (struct state_part){"devices", sizeof(struct vm_saved), vm_save, vm_load, vm, vm_same});
+	add(vm, (struct state_part){"devices", sizeof(struct vm_saved), vm_save, vm_load, vm,
+				    vm_same, vm_adopt});
 	flash_parts(vm, add);
 	add(vm, (struct state_part){"regions", (uint32_t)region_state_size(vm), region_state_save,
-				    region_state_load, vm, NULL});
+				    region_state_load, vm, NULL, region_state_adopt});
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
 		add(vm, (struct state_part){"vcpu", sizeof(struct vcpu_saved), vcpu_save,
-					    vcpu_load_part, &vm->vcpus[i], NULL});
+					    vcpu_load_part, &vm->vcpus[i], NULL, vcpu_adopt});
 }
 
 uint32_t vm_state_count(unsigned vcpus)

@@ -228,7 +228,7 @@ static bool see_records(struct audit *a)
 	CHECK(clones_held(m) == m->clone_count, "the count of clones is wrong");
 	CHECK(!m->source || m->source->clones, "a clone does not hold what it was made from");
 	CHECK(!m->boot == !m->ram_size, "an empty slot has memory");
-	return see_record(a, m->boot) && see_record(a, m->undo);
+	return see_record(a, m->boot) && see_record(a, m->undo) && see_record(a, m->import);
 }
 
 static uint64_t leaf_from(const uint64_t *root, uint64_t address)

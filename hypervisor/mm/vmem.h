@@ -37,6 +37,11 @@ struct state_part {
 	 * this VM.
 	 */
 	bool (*same)(void *ctx, const void *saved);
+	/*
+	 * Or NULL. What is saved there came from a file and may hold anything: make it a state that this VM can be given
+	 * by load. False: it cannot. The VM may run.
+	 */
+	bool (*adopt)(void *ctx, void *saved);
 };
 
 struct vmem_config {
@@ -141,7 +146,8 @@ struct vmem {
 	/* snapshots: core/snapshot*.c */
 	struct snapshot *boot;
 	struct snapshot *undo;
-	struct snapshot *base; /* the one the dirty map counts from, or NULL; never undo */
+	struct snapshot *base;   /* the one the dirty map counts from, or NULL; never undo */
+	struct snapshot *import; /* under preparation, in no list: mm/import.h */
 	uint64_t origin; /* id of the snapshot last taken or restored: the next one's parent */
 	uint64_t next_id;
 	uint32_t *index; /* ring of record frames, ids ascending */

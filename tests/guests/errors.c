@@ -325,6 +325,68 @@ static void clones(void)
 	expect("delete", hvc_SNAPSHOT_DELETE(TARGET, id).status, AV_OK);
 }
 
+static int64_t place_of(uint64_t vm, uint64_t id, uint64_t part, uint64_t buffer)
+{
+	return hvc_SNAPSHOT_PLACE(vm, id, part, buffer, sizeof(struct av_part_place)).status;
+}
+
+static int64_t commit(const char *name)
+{
+	memset((void *)BUFFER, 0, sizeof(struct av_import));
+	put_name(name);
+	return hvc_IMPORT_COMMIT(TARGET, BUFFER, sizeof(struct av_import)).status;
+}
+
+/* The target keeps three: pinned, all of them. */
+static void import_to_the_full(void)
+{
+	static const char *const three[] = {"one", "two", "three"};
+
+	for (uint64_t id = 0; id < 64; id++) { /* of a run that the watchdog ended */
+		hvc_SNAPSHOT_SET(TARGET, id, AV_SNAPSHOT_SET_PINNED, 0, 0);
+		hvc_SNAPSHOT_DELETE(TARGET, id);
+	}
+	for (unsigned int i = 0; i < 3; i++) {
+		put_name(three[i]);
+		hvc_SNAPSHOT_SET(TARGET, hvc_SNAPSHOT_TAKE(TARGET, NAME, 0, 0).value[0],
+				 AV_SNAPSHOT_SET_PINNED, 1, 0);
+	}
+	expect("IMPORT_COMMIT", commit("two"), AV_E_EXISTS);
+	expect("IMPORT_COMMIT", commit("four"), AV_E_LIMIT);
+	for (uint64_t id = 0; id < 64; id++)
+		hvc_SNAPSHOT_SET(TARGET, id, AV_SNAPSHOT_SET_PINNED, 0, 0);
+}
+
+static void imports(void)
+{
+	uint64_t first = GUEST_RAM_BASE;
+
+	hvc_IMPORT_ABORT();
+	expect("SNAPSHOT_SHAPE", hvc_SNAPSHOT_SHAPE(TARGET, NOWHERE, 8).status, AV_E_BAD_ADDRESS);
+	expect("SNAPSHOT_PLACE", place_of(TARGET, 77, 0, BUFFER), AV_E_NOT_FOUND);
+	expect("SNAPSHOT_PLACE", place_of(TARGET, AV_SNAPSHOT_IMPORT, 0, BUFFER), AV_E_NOT_FOUND);
+	expect("SNAPSHOT_PLACE", place_of(TARGET, AV_SNAPSHOT_BOOT, 99, BUFFER), AV_E_NOT_FOUND);
+	expect("SNAPSHOT_PLACE", place_of(TARGET, AV_SNAPSHOT_BOOT, 0, NOWHERE), AV_E_BAD_ADDRESS);
+	expect("IMPORT_PAGES", hvc_IMPORT_PAGES(TARGET, first, 1, BUFFER).status, AV_E_NOT_FOUND);
+	expect("IMPORT_COMMIT", commit("four"), AV_E_NOT_FOUND);
+	expect("import", hvc_IMPORT_BEGIN(TARGET).status, AV_OK);
+	expect("IMPORT_PAGES", hvc_IMPORT_PAGES(TARGET, first, 1, NOWHERE).status,
+	       AV_E_BAD_ADDRESS);
+	expect("IMPORT_PAGES", hvc_IMPORT_PAGES(TARGET, 4096, 1, BUFFER).status, AV_E_INVALID);
+	expect("IMPORT_PAGES", hvc_IMPORT_PAGES(TARGET, first + 8, 1, BUFFER).status, AV_E_INVALID);
+	expect("IMPORT_PAGES", hvc_IMPORT_PAGES(TARGET, first, 0, BUFFER).status, AV_E_INVALID);
+	expect("import", hvc_IMPORT_PAGES(TARGET, first, 5, BUFFER).status, AV_OK);
+	expect("IMPORT_PAGES", hvc_IMPORT_PAGES(TARGET, first, 1, BUFFER).status, AV_E_INVALID);
+	expect("place of import", place_of(TARGET, AV_SNAPSHOT_IMPORT, 0, BUFFER), AV_OK);
+	expect("IMPORT_COMMIT", hvc_IMPORT_COMMIT(TARGET, BUFFER, 8).status, AV_E_INVALID);
+	expect("IMPORT_COMMIT", hvc_IMPORT_COMMIT(TARGET, NOWHERE, 64).status, AV_E_BAD_ADDRESS);
+	expect("IMPORT_COMMIT", commit("No Name"), AV_E_INVALID);
+	import_to_the_full();
+	/* Of zeros: a counter that stood still since before its start. */
+	expect("IMPORT_COMMIT", commit("four"), AV_E_INTEGRITY);
+	expect("dropped", (int64_t)hvc_IMPORT_ABORT().value[0] - 1, 0);
+}
+
 /* What each does to the control VM itself, and with bits it does not know. */
 static void denied(void)
 {
@@ -342,6 +404,14 @@ static void denied(void)
 		       hvc_SNAPSHOT_RESTORE(itself[i], AV_SNAPSHOT_BOOT, 0).status, AV_E_DENIED);
 		expect("SNAPSHOT_DIFF", differ(itself[i], 0, BUFFER), AV_E_DENIED);
 		expect("SNAPSHOT_STATE", state_of(itself[i], 0, 0, BUFFER), AV_E_DENIED);
+		expect("SNAPSHOT_SHAPE", hvc_SNAPSHOT_SHAPE(itself[i], BUFFER, 8).status,
+		       AV_E_DENIED);
+		expect("SNAPSHOT_PLACE", place_of(itself[i], 0, 0, BUFFER), AV_E_DENIED);
+		expect("IMPORT_BEGIN", hvc_IMPORT_BEGIN(itself[i]).status, AV_E_DENIED);
+		expect("IMPORT_PAGES", hvc_IMPORT_PAGES(itself[i], 0, 1, BUFFER).status,
+		       AV_E_DENIED);
+		expect("IMPORT_COMMIT", hvc_IMPORT_COMMIT(itself[i], BUFFER, 64).status,
+		       AV_E_DENIED);
 	}
 	expect("REGION_GET", hvc_REGION_GET(1, 4096, 0).status, AV_E_DENIED);
 	expect("VM_START", hvc_VM_START(TARGET, 2).status, AV_E_INVALID);
@@ -398,6 +468,7 @@ static void check_control(void)
 	states();
 	comparisons();
 	clones();
+	imports();
 	buffers();
 	say("done", wrong ? "WRONG" : "ok", true);
 	serve_control(crash, crash);

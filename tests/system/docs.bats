@@ -92,7 +92,7 @@ setup()
 }
 
 @test "every link to a file of this tree leads somewhere" {
-	for page in README.md CAVEATS.md abi/README.md docs/avctl.yaml.md docs/serve.md docs/shared.md; do
+	for page in README.md CAVEATS.md abi/README.md docs/avctl.yaml.md docs/serve.md docs/shared.md docs/snapshot-file.md; do
 		grep -oE '\]\([^)#]+\)' "$TOP/$page" | sed 's/^](//; s/)$//' | grep -v '^http' | while read -r link; do
 			[ -e "$(dirname "$TOP/$page")/$link" ] || {
 				echo "$page: $link"
@@ -103,7 +103,7 @@ setup()
 }
 
 @test "every link within a page leads to a heading of it" {
-	for page in README.md CAVEATS.md abi/README.md docs/avctl.yaml.md docs/serve.md docs/shared.md; do
+	for page in README.md CAVEATS.md abi/README.md docs/avctl.yaml.md docs/serve.md docs/shared.md docs/snapshot-file.md; do
 		grep -oE '\]\(#[^)]+\)' "$TOP/$page" | sed 's/^](#//; s/)$//' | while read -r link; do
 			sed -n 's/^##* //p' "$TOP/$page" | tr 'A-Z ' 'a-z-' | tr -cd 'a-z0-9\n-' | grep -qxF "$link" || {
 				echo "$page: #$link"

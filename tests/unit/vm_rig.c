@@ -50,8 +50,8 @@ static const struct state_part *parts_of(struct rig_vm *vm)
 	in[1] = (struct state_part){.size = sizeof(vm->part1), .ctx = vm->part1};
 	in[2] = (struct state_part){.size = sizeof(vm->part2), .ctx = vm->part2};
 	for (uint32_t i = 0; i < 3; i++)
-		out[i] =
-			(struct state_part){"part", in[i].size, save_part, load_part, &in[i], NULL};
+		out[i] = (struct state_part){"part", in[i].size, save_part, load_part,
+					     &in[i], NULL,       NULL};
 	out[0].same = same_part;
 	return out;
 }
