@@ -13,3 +13,7 @@ UNIT_record_LIBS := -ljansson
 UNITS += client
 UNIT_client_SRC := tests/unit/test_client.c avctl/agent/client.c guest-agent/core/line.c
 UNIT_client_LIBS := -lpthread
+
+UNITS += snapshot_file
+UNIT_snapshot_file_SRC := tests/unit/test_snapshot_file.c $(wildcard avctl/file/*.c)
+UNIT_snapshot_file_LIBS := -lzstd -lxxhash

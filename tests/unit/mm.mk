@@ -30,3 +30,6 @@ UNIT_keep_SRC := tests/unit/test_keep.c $(MM_UNIT_SRC)
 
 UNITS += budget
 UNIT_budget_SRC := tests/unit/test_budget.c $(MM_UNIT_SRC)
+
+UNITS += import
+UNIT_import_SRC := tests/unit/test_import.c $(MM_UNIT_SRC)
