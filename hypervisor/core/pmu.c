@@ -28,6 +28,19 @@ static uint32_t mask_of_counters(void)
 	return 1u << 31 | ((1u << features.pmu_counters) - 1);
 }
 
+void pmu_adopt(struct pmu_context *pmu)
+{
+	for (unsigned i = 0; i < PMU_COUNTERS; i++)
+		pmu->type[i] &= TYPE_KEPT;
+	pmu->filter &= FILTER_KEPT;
+	pmu->control &= PMCR_KEPT;
+	pmu->enabled &= mask_of_counters();
+	pmu->interrupts &= mask_of_counters();
+	pmu->overflow &= mask_of_counters();
+	pmu->select &= SELECT_CYCLES;
+	pmu->user &= 0xf;
+}
+
 /* Would the PE's interrupt be up? */
 static bool line_of(const struct pmu_context *pmu)
 {

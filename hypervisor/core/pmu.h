@@ -20,3 +20,6 @@ void pmu_unload(struct vcpu *vcpu);
 
 /* PPI 23 was taken on this PE, and left active. vcpu is loaded here, or NULL. False: nobody's, it may end. */
 bool pmu_fired(struct vcpu *vcpu);
+
+/* What came from a file may hold anything: only what a guest can set stays. */
+void pmu_adopt(struct pmu_context *pmu);

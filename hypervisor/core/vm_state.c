@@ -7,6 +7,7 @@
 #include "core/bug.h"
 #include "core/clock.h"
 #include "core/flash.h"
+#include "core/pmu.h"
 #include "core/region.h"
 #include "core/string.h"
 #include "core/vcpu.h"
@@ -155,6 +156,7 @@ static bool vcpu_adopt(void *ctx, void *to)
 	copy->waiting &= VCPU_WAITS;
 	copy->timer.cntv_ctl &= TIMER_CTL_BITS;
 	copy->timer.cntp_ctl &= TIMER_CTL_BITS;
+	pmu_adopt(&copy->pmu);
 	if (!vcpu->index && saved->counter - clock_origin > CLOCK_MOST)
 		return false;
 	return pstate_is_guests(copy->pstate) && saved->gic.asleep <= 1;
