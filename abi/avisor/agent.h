@@ -42,19 +42,24 @@
  *                                      tlbi_broadcast= pages_copied= pages_zeroed= nodes_copied= cache_syncs= evictions=
  *                                      console_bytes= console_dropped= input_dropped= unknown_hvc= copied_back= kept=
  * machine                              row: frames_total= frames_free= counter_hz= uptime_ns= cpus= vms= regions= debug= control_restarts=
- *                                      event_next= log_next= shm_pages= shm_used=
+ *                                      event_next= log_next= shm_pages= shm_used= set_pages= set_used=
  * pause|resume|stop vm=                ok state=
  * start|restart vm= [paused=1]         ok state= generation=
  * take vm= [name=] [request=HEX]       ok id= evicted=N paused_ns= ; with a request id that a snapshot carries: ok id= found=1
  * restore vm= id=N|name=|latest=1|boot=1|undo=1 [keep_undo=1] [paused=1]
  *                                      ok id= generation= undo=kept|skipped|off paused_ns=
  * snapshots vm=                        row per snapshot, boot and undo included (id=boot, id=undo): id parent name request taken_ns
- *                                      vm_time_ns unique shared reclaimable pinned state base clones
+ *                                      vm_time_ns unique shared reclaimable pinned state base clones [set=N]
  * clone vm= id=N|name=|latest=1|boot=1 as=NAME slot=NAME [paused=1]
  *                                      ok id= generation= took_ns= ; as is the new VM's name
  * remove vm=                           ok (a clone; all it held is free)
  * delete vm= id=N|name=|undo=1         ok id=
  * set vm= id=N|name= [new_name=] [pinned=0|1]   ok id=
+ * take-all [name=] [request=HEX]       of all VMs at once: as take. An error that is one VM's has vm=, as for the next two
+ * restore-all id=N|name=|latest=1|undo=1 [keep_undo=1] [paused=1]
+ *                                      ok id= regions_gone=N undo=kept|skipped|off paused_ns=
+ * delete-all id=N|name=|latest=1|undo=1   ok id=
+ * sets                                 row per set snapshot, undo last: id name request taken_ns regions region_pages frames parts=vm1:3,vm2:0
  * diff vm= a=ID b=ID [from=HEX]        ID is a number, live, boot, undo or none. Row per run of pages with different frames: ipa count pa_a pa_b
  *                                      (0x0: none); ok next=HEX, to go on from; AV_DIFF_END at the end
  * state vm= id=ID                      row per part of the state: part [vcpu] size sum [value] [x0 ... x30 pc pstate ... of a vCPU]

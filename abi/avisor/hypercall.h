@@ -40,13 +40,13 @@
 #define AV_E_NO_MEMORY (-6)	/* the VM's frame budget does not allow it; nothing changed */
 #define AV_E_BAD_ADDRESS (-7)	/* a guest address is not RAM of the caller */
 #define AV_E_EXISTS (-8)	/* the name is taken */
-#define AV_E_PINNED (-9)	/* the snapshot is pinned */
+#define AV_E_PINNED (-9)	/* the snapshot is pinned, or part of a set snapshot */
 #define AV_E_LIMIT (-10)	/* no room in a fixed table, or a rate limit */
 #define AV_E_INTEGRITY (-11)	/* the audit found a wrong count */
 #define AV_E_MISMATCH (-12)	/* the region of that key has another size */
 #define AV_E_NOT_ATTACHED (-13) /* the caller is not a member of that region */
-#define AV_E_EXHAUSTED (-14)	/* the machine's memory for run-time regions is used up */
-#define AV_E_IN_USE (-15)	/* a clone shares the snapshot's pages */
+#define AV_E_EXHAUSTED (-14)	/* the machine's memory for run-time regions, or for regions in set snapshots, is used up */
+#define AV_E_IN_USE (-15)	/* a clone shares the snapshot's pages, or a set snapshot has a part of the VM */
 
 /* VM states. */
 #define AV_STATE_RUNNING 0
@@ -89,6 +89,7 @@
 #define AV_FEATURE_SNAPSHOT 0x1
 #define AV_FEATURE_REGION 0x2
 #define AV_FEATURE_DOORBELL 0x4 /* and regions at run time */
+#define AV_FEATURE_SET 0x8	/* snapshots of all VMs at once */
 #define AV_FEATURE_DEBUG 0x80000000 /* TEST_HOOK answers */
 
 /*
@@ -117,6 +118,11 @@
  *                      the end
  * SNAPSHOT_STATE       in x1 = target, x2 = id, or AV_SNAPSHOT_LIVE; x3 = number of the part, x4 = buffer for a
  *                      struct av_state_part, x5 = its size; out x1 = size of the structure, x2 = how many parts there are
+ * SET_TAKE             in x1 = IPA of char[32] name or 0, x2 = request id or 0; out x1 = id, x2 = snapshots evicted, or
+ *                      AV_TAKE_FOUND, x3 = ns all were held; with an error x1 = the VM that refused, or AV_VM_NONE
+ * SET_RESTORE          in x1 = id, AV_SNAPSHOT_LATEST or _UNDO, x2 = AV_RESTORE_*; out x1 = id, x2 = regions that are gone
+ *                      since, with AV_RESTORE_UNDO_SKIPPED, x3 = ns all were held; with an error x1 as for SET_TAKE
+ * SET_DELETE           in x1 = id, or AV_SNAPSHOT_UNDO; out x1 = id; with an error x1 as for SET_TAKE
  * REGION_GET           in x1 = key, x2 = bytes, x3 = AV_REGION_GET_*;
  *                      out x1 = IPA, x2 = region number, x3 = own member number
  * REGION_DETACH        in x1 = region
@@ -141,6 +147,7 @@
  * TEST_HOOK            in x1 = AV_HOOK_*, x2 = 0; AGENT_CRASH only answers AV_OK: the agent does the rest
  */
 #define AV_TAKE_FOUND 0x8000000000000000
+#define AV_VM_NONE 0xFFFFFFFF
 #define AV_RESTORE_UNDO_SKIPPED 0x8000000000000000
 
 /* TEST_HOOK x1: what to do to the caller (debug builds only). */
@@ -243,6 +250,8 @@ struct av_machine_info {
 	uint64_t log_next;     /* byte offset the next log byte will get */
 	uint64_t shm_pages;    /* for regions got at run time */
 	uint64_t shm_used;     /* of them, what regions and their tables have */
+	uint64_t set_pages;    /* for regions' contents in set snapshots */
+	uint64_t set_used;
 };
 
 /*
@@ -264,6 +273,21 @@ struct av_snapshot_info {
 	uint32_t is_base;
 	uint32_t clones; /* VMs made from it: until they are removed it stays */
 	char name[AV_NAME_SIZE];
+	uint32_t set; /* 0, or the number of the set snapshot that it is part of + 1 */
+	uint32_t reserved;
+};
+
+/* SET_INFO: x1 = cursor as for SNAPSHOT_INFO, AV_SNAPSHOT_UNDO or _LATEST; x2 = buffer IPA, x3 = its size. */
+struct av_set_info {
+	uint64_t id; /* or AV_SNAPSHOT_UNDO */
+	uint64_t request_id;
+	uint64_t taken_ns;     /* hypervisor uptime when it was taken */
+	uint64_t region_pages; /* of regions' contents */
+	uint64_t frames;       /* it has, of `machine: {sets: ...}` */
+	uint32_t region_count;
+	uint32_t vm_count; /* of members that are used: by VM index */
+	char name[AV_NAME_SIZE];
+	uint64_t members[20]; /* the snapshot of each VM; AV_SNAPSHOT_NONE: it is not in the set */
 };
 
 /* SNAPSHOT_DIFF: pages in a row that A and B have different frames for. Their contents may be the same all the same. */

@@ -93,6 +93,7 @@ struct av_manifest {
 	/* the machine */
 	uint64_t ram_size; /* bytes from AV_RAM_PA, a multiple of 2 MiB */
 	uint64_t shm_size; /* bytes for regions that are got at run time: pages */
+	uint64_t set_size; /* bytes for what set snapshots hold besides VMs: pages */
 	uint32_t cpu_count;
 	uint32_t flags; /* 0 */
 
@@ -107,7 +108,7 @@ _Static_assert(sizeof(struct av_manifest_segment) == 24, "layout");
 _Static_assert(sizeof(struct av_manifest_member) == 8, "layout");
 _Static_assert(sizeof(struct av_manifest_region) == 72, "layout");
 _Static_assert(sizeof(struct av_manifest_vm) == 112, "layout");
-_Static_assert(sizeof(struct av_manifest) == 104, "layout");
+_Static_assert(sizeof(struct av_manifest) == 112, "layout");
 
 /* FNV-1a, 64 bits. Detects damage, not malice. */
 static inline uint64_t av_checksum(const void *data, uint64_t size, uint64_t hash)

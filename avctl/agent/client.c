@@ -220,10 +220,12 @@ static void take_error(struct agent_reply *reply, const struct line *line)
 {
 	const char *code = line_text(line, "code");
 	const char *message = line_text(line, "msg");
+	const char *vm = line_text(line, "vm");
 
 	reply->status = AGENT_ERROR;
 	snprintf(reply->code, sizeof(reply->code), "%s", code ? code : "UNKNOWN");
 	snprintf(reply->message, sizeof(reply->message), "%s", message ? message : "");
+	snprintf(reply->vm, sizeof(reply->vm), "%s", vm ? vm : "");
 }
 
 /*

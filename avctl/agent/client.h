@@ -32,6 +32,7 @@ struct agent_reply {
 	enum agent_status status;
 	char code[32]; /* of an error: "NOT_FOUND" */
 	char message[256];
+	char vm[40]; /* whose fault it is, when it is one's of several; else empty */
 	bool repeated;   /* the request was sent more than once */
 	struct line end; /* the ok line; valid until the next request */
 	char end_text[AV_LINE_MAX + 1];

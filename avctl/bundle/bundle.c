@@ -408,6 +408,7 @@ static bool build(struct builder *b, const char *control_image, uint64_t *region
 	b->head.abi_minor = AV_ABI_MINOR;
 	b->head.ram_size = b->set->memory;
 	b->head.shm_size = b->set->shm_size;
+	b->head.set_size = b->set->sets_size;
 	b->head.cpu_count = b->set->cpu_count;
 	b->end = AV_MANIFEST_SIZE_MAX;
 	if (!add_control(b, control_image))

@@ -52,10 +52,12 @@ static int in_use(struct ctx *ctx, const char *vm, const char *what)
 
 	if (vm && ctx->agent)
 		clones_of(ctx, vm, clones, sizeof(clones));
+	if (!*clones)
+		return out_error(RC_WRONG_STATE, "avctl snapshot list --sets",
+				 "%s is part of a set snapshot", vm ? vm : "the VM");
 	return out_error(RC_WRONG_STATE, "avctl rm NAME removes a clone",
 			 "%s%s%s is held: its clones share its pages: %s", what ? what : "",
-			 what ? " of " : "", vm ? vm : "the VM",
-			 *clones ? clones : "(gone by now)");
+			 what ? " of " : "", vm ? vm : "the VM", clones);
 }
 
 int ctx_agent_error(struct ctx *ctx, const struct agent_reply *reply, const char *vm,
@@ -83,10 +85,13 @@ int ctx_agent_error(struct ctx *ctx, const struct agent_reply *reply, const char
 			out_text(hint, sizeof(hint), "avctl snapshot list %s", vm ? vm : ""),
 			"the name is taken by another snapshot of %s", vm ? vm : "the VM");
 	if (!strcmp(code, "PINNED"))
-		return out_error(
-			RC_WRONG_STATE,
-			out_text(hint, sizeof(hint), "avctl snapshot unpin %s ID", vm ? vm : "VM"),
-			"%s of %s is pinned", what ? what : "the snapshot", vm ? vm : "the VM");
+		return out_error(RC_WRONG_STATE,
+				 out_text(hint, sizeof(hint),
+					  "avctl snapshot list %s: unpin it, or delete --all the "
+					  "SET it is part of",
+					  vm ? vm : ""),
+				 "%s of %s is pinned, or part of a set snapshot",
+				 what ? what : "the snapshot", vm ? vm : "the VM");
 	if (!strcmp(code, "IN_USE"))
 		return in_use(ctx, vm, what);
 	if (!strcmp(code, "DENIED"))
@@ -95,7 +100,8 @@ int ctx_agent_error(struct ctx *ctx, const struct agent_reply *reply, const char
 		return out_error(RC_INTEGRITY, "avctl logs --hypervisor", "the audit failed: %s",
 				 reply->message);
 	if (!strcmp(code, "LIMIT"))
-		return out_error(RC_FAILED, "avctl status VM tells snapshots and memory", "%s",
+		return out_error(RC_FAILED, "avctl status VM tells snapshots and memory", "%s%s%s",
+				 vm ? vm : "", vm ? ": " : "",
 				 *reply->message ? reply->message : "a limit is reached");
 	return out_error(RC_FAILED, "avctl version", "the agent refused: %s%s%s", code,
 			 *reply->message ? ": " : "", reply->message);

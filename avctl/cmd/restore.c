@@ -7,13 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 #include "cmd/snapshot_pick.h"
+#include "cmd/snapshot_set.h"
 
 static void take_generation(void *to, const struct line *row)
 {
 	line_number(row, "generation", to);
 }
 
-static int ask_generation(struct ctx *ctx, const char *vm, uint64_t *generation)
+int restore_generation(struct ctx *ctx, const char *vm, uint64_t *generation)
 {
 	struct agent_sink sink = {.row = take_generation, .to = generation};
 	struct agent_request request;
@@ -112,14 +113,18 @@ static void say_reply(const char *vm, const struct line *reply)
 
 int cmd_restore(struct ctx *ctx)
 {
-	const char *choice = NULL, *vm = ctx->args[0];
+	const char *choice = NULL, *vm = ctx_arg(ctx, 0);
 	uint64_t before = 0, after = 0, deadline, timeout;
 	struct agent_request request;
 	struct agent_reply reply;
 	const struct set_vm *config;
 	char what[64];
-	int result = choose(ctx, &choice);
+	int result = snapshot_set_choose(ctx, ctx_flag(ctx, "all"));
 
+	if (result == RC_OK && ctx_flag(ctx, "all"))
+		return snapshot_set_restore(ctx);
+	if (result == RC_OK)
+		result = choose(ctx, &choice);
 	if (result == RC_OK)
 		result = build(ctx, choice, &request, what, sizeof(what));
 	if (result == RC_OK)
@@ -131,7 +136,7 @@ int cmd_restore(struct ctx *ctx)
 	if (result == RC_OK)
 		result = ctx_timeout(ctx, 10000000000u, &timeout);
 	if (result == RC_OK)
-		result = ask_generation(ctx, vm, &before);
+		result = restore_generation(ctx, vm, &before);
 	if (result != RC_OK)
 		return result;
 	deadline = agent_now() + timeout;
@@ -143,7 +148,7 @@ int cmd_restore(struct ctx *ctx)
 		if (reply.status == AGENT_ERROR || agent_now() >= deadline ||
 		    !record_alive(ctx->record))
 			return ctx_agent_error(ctx, &reply, vm, what);
-		result = ask_generation(ctx, vm, &after);
+		result = restore_generation(ctx, vm, &after);
 		if (result != RC_OK)
 			return result;
 		if (after > before) {

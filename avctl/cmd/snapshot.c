@@ -9,6 +9,7 @@
 #include "cmd/snapshot_pick.h"
 #include "cmd/snapshot_prune.h"
 #include "cmd/snapshot_quiesce.h"
+#include "cmd/snapshot_set.h"
 #include "config/value.h"
 
 int snapshot_check_name(const char *name)
@@ -174,8 +175,12 @@ int cmd_snapshot_take(struct ctx *ctx)
 	struct agent_reply reply;
 	const struct set_vm *vm;
 	char id[32];
-	int result = name ? snapshot_check_name(name) : RC_OK;
+	int result = snapshot_set_choose(ctx, ctx_flag(ctx, "all"));
 
+	if (result == RC_OK && name)
+		result = snapshot_check_name(name);
+	if (result == RC_OK && ctx_flag(ctx, "all"))
+		return snapshot_set_take(ctx, name);
 	if (result == RC_OK && ctx_option(ctx, "tag"))
 		result = notes_check_tag(ctx_option(ctx, "tag"));
 	if (result == RC_OK && ctx_option(ctx, "note"))
@@ -229,8 +234,14 @@ static int delete_one(struct ctx *ctx, const char *vm, const char *id)
 int cmd_snapshot_delete(struct ctx *ctx)
 {
 	const struct set_vm *vm;
-	int failed = 0, last = RC_OK;
-	int result = begin(ctx, &vm);
+	int failed = 0, last = RC_OK, result;
+
+	if (ctx_flag(ctx, "all"))
+		return snapshot_set_delete(ctx);
+	if (ctx->arg_count < 2)
+		return out_error(RC_USAGE, "avctl help snapshot delete",
+				 "which snapshot? avctl snapshot delete %s ID", ctx->args[0]);
+	result = begin(ctx, &vm);
 
 	if (result != RC_OK)
 		return result;

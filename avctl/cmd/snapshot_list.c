@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cmd/clones.h"
+#include "cmd/snapshot_set.h"
 #include "cmd/snapshot_tree.h"
 
 static bool has_text(const struct table *table, size_t column)
@@ -23,6 +24,8 @@ static void choose_titles(struct column *columns, const struct table *table, boo
 {
 	if (one_vm)
 		columns[SNAP_VM].title = NULL;
+	if (has_text(table, SNAP_SET))
+		columns[SNAP_SET].title = "SET";
 	if (has_text(table, SNAP_TAGS))
 		columns[SNAP_TAGS].title = "TAGS";
 	if (has_text(table, SNAP_NOTE))
@@ -50,8 +53,11 @@ int cmd_snapshot_list(struct ctx *ctx)
 	struct rows_machine machine;
 	const struct set_vm *vm;
 	struct table *table;
-	int result = ctx_need_record(ctx);
+	int result;
 
+	if (ctx_flag(ctx, "sets"))
+		return snapshot_set_list(ctx);
+	result = ctx_need_record(ctx);
 	if (result == RC_OK && name)
 		result = ctx_need_vm(ctx, name, &vm);
 	if (result == RC_OK)

@@ -47,6 +47,13 @@ static bool has_clones(const struct table *table, size_t row)
 	return clones && strcmp(clones, "0") != 0;
 }
 
+static bool is_pinned(const struct table *table, size_t row)
+{
+	const char *pinned = table_get(table, row, SNAP_PINNED);
+
+	return pinned && !strcmp(pinned, "1");
+}
+
 /*
  * Why this row stays, NULL when it goes; *gone then says why. newer: unpinned ones that are newer;
  * newest: it is the newest of all.
@@ -54,16 +61,18 @@ static bool has_clones(const struct table *table, size_t row)
 static const char *reason(const struct table *table, size_t row, const struct rules *rules,
 			  uint64_t newer, bool newest, char text[96], const char **gone)
 {
-	const char *pinned = table_get(table, row, SNAP_PINNED);
+	const char *set = table_get(table, row, SNAP_SET);
 	uint64_t old = age(table, row, now_ns());
 
 	*gone = "no rule keeps it";
 	if (!strcmp(table_get(table, row, SNAP_ID), "undo"))
 		return "undo";
-	if (pinned && !strcmp(pinned, "1"))
+	if (is_pinned(table, row))
 		return "pinned";
 	if (has_clones(table, row))
 		return "held by a clone";
+	if (set)
+		return out_text(text, 96, "part of set snapshot %s", set);
 	if (rules->expire && old > rules->expire) {
 		if (newest)
 			return "expired, but the newest";
@@ -93,7 +102,7 @@ static size_t decide(struct table *table, const struct rules *rules, size_t *kep
 
 	*kept = 0;
 	for (size_t row = table_row_count(table); row-- > 0;) {
-		const char *pinned = table_get(table, row, SNAP_PINNED), *why;
+		const char *why;
 		bool undo = !strcmp(table_get(table, row, SNAP_ID), "undo");
 		char text[96];
 		const char *stays = reason(table, row, rules, newer, newest, text, &why);
@@ -103,7 +112,8 @@ static size_t decide(struct table *table, const struct rules *rules, size_t *kep
 		gone += !stays;
 		*kept += stays && !undo;
 		newest = newest && undo;
-		newer += !undo && !(pinned && !strcmp(pinned, "1")) && !has_clones(table, row);
+		newer += !undo && !is_pinned(table, row) && !has_clones(table, row) &&
+			 !table_get(table, row, SNAP_SET);
 	}
 	return gone;
 }

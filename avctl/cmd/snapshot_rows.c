@@ -24,6 +24,7 @@ const struct column snapshot_columns[SNAP_ACTION] = {
 	[SNAP_STATE] = {"STATE", "state", COLUMN_TEXT, "state"},
 	[SNAP_BASE] = {"BASE", "base", COLUMN_BOOL, "base"},
 	[SNAP_CLONES] = {NULL, "clones", COLUMN_NUMBER, "clones"},
+	[SNAP_SET] = {NULL, "set", COLUMN_NUMBER, "set"},
 	[SNAP_VM_TIME] = {NULL, "vm_time_ms", COLUMN_NS, "vm_time_ns"},
 	[SNAP_TAGS] = {NULL, "tags", COLUMN_WORDS, NULL},
 	[SNAP_NOTE] = {NULL, "note", COLUMN_TEXT, NULL},

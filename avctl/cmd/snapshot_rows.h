@@ -21,6 +21,7 @@ enum {
 	SNAP_STATE,
 	SNAP_BASE,
 	SNAP_CLONES, /* VMs made from it */
+	SNAP_SET, /* number of the set snapshot it is part of, or none */
 	SNAP_VM_TIME,
 	SNAP_TAGS, /* "a=1 b"; from the notes file, as is the next one */
 	SNAP_NOTE,

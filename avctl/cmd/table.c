@@ -168,9 +168,10 @@ const struct command command_table[] = {
 	{
 		.name = "restore",
 		.alias = "rollback",
-		.summary = "put a VM back to a snapshot",
-		.args = {VM_ARG},
+		.summary = "put a VM back to a snapshot, or all",
+		.args = {VM_OPTIONAL},
 		.options = OPTIONS(
+			FLAG("all", 'a', "all VMs and shared regions, to a set snapshot"),
 			VALUE("id", 0, "N", COMPLETE_SNAPSHOT_ID, "the snapshot of that number"),
 			VALUE("name", 0, "NAME", COMPLETE_SNAPSHOT_NAME,
 			      "the snapshot of that name"),
@@ -182,11 +183,11 @@ const struct command command_table[] = {
 		.description = "Works in every state: running, paused, starved, crashed or "
 			       "stopped. The present state is "
 			       "kept as the snapshot `undo` first. Nothing is deleted; shared "
-			       "regions are not rewound. Console input that the VM has not read is "
+			       "regions are rewound with --all only. Console input that the VM has not read is "
 			       "dropped: avctl events tells (input-dropped), and avctl status VM "
 			       "counts it.",
 		.examples = {"avctl restore vm1 --id 3", "avctl restore vm1 --name clean --paused",
-			     "avctl restore vm1 --undo"},
+			     "avctl restore vm1 --undo", "avctl restore --all --name clean"},
 		.exits = VM_EXITS | BIT(RC_FAILED),
 		.run = cmd_restore,
 	},

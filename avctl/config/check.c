@@ -122,6 +122,8 @@ void *check_array(struct check *check, size_t count, size_t size)
 
 #define SHM_DEFAULT_MOST (UINT64_C(16) << 20)
 #define SHM_MOST (UINT64_C(1) << 30)
+#define SETS_MOST (UINT64_C(256) << 20)
+#define SETS_PAGES 64 /* one for each set snapshot that the hypervisor keeps */
 
 static bool is_cpu_model(const char *text)
 {
@@ -171,6 +173,28 @@ static void check_machine(struct check *check)
 	set->cpu_model = check_copy(check, raw->cpu ? raw->cpu : "cortex-a57");
 }
 
+/* machine.sets; without it four times all the regions, and a page for each set there can be. The regions are known. */
+static void check_sets(struct check *check)
+{
+	const struct node *node = tree_get(check->root, "machine");
+	const struct raw_machine *raw = check->raw->set->machine;
+	struct set *set = check->set;
+
+	set->sets_size = SETS_PAGES * BUDGET_PAGE;
+	for (size_t i = 0; i < set->region_count; i++)
+		set->sets_size += 4 * set->regions[i].size;
+	if (set->sets_size > set->memory / 32)
+		set->sets_size = set->memory / 32;
+	if (set->sets_size > SETS_MOST)
+		set->sets_size = SETS_MOST;
+	if (raw && raw->sets && check_size(check, node, "sets", raw->sets, &set->sets_size) &&
+	    set->sets_size > SETS_MOST) {
+		errors_add(check->errors, tree_mark(node, "sets"), "sets: at most 256MiB");
+		set->sets_size = 0;
+	}
+	set->sets_size = (set->sets_size + BUDGET_PAGE - 1) / BUDGET_PAGE * BUDGET_PAGE;
+}
+
 /* Bytes of machine RAM for so many frames and the bundle, rounded up to what a person would write. */
 static uint64_t memory_needed(uint64_t frames, uint64_t bundle_size)
 {
@@ -196,7 +220,7 @@ static void check_memory(struct check *check)
 	if (!set->memory)
 		return;
 	available = budget_available(set->memory, check->bundle_size, 0);
-	needed += set->shm_size / BUDGET_PAGE + set->spare.count * budget_spare_base(set);
+	needed += (set->shm_size + set->sets_size) / BUDGET_PAGE + set->spare.count * budget_spare_base(set);
 	if (set->spare.budget == UINT64_MAX)
 		shares += set->spare.count;
 	else
@@ -275,6 +299,8 @@ void check_set(struct check *check)
 		check_regions(check);
 	if (!errors_is_out_of_memory(check->errors))
 		check_spare(check);
-	if (!errors_is_out_of_memory(check->errors))
+	if (!errors_is_out_of_memory(check->errors)) {
+		check_sets(check);
 		check_memory(check);
+	}
 }

@@ -8,7 +8,7 @@
 #include "tree.h"
 
 struct raw_machine {
-	char *cpus, *memory, *cpu, *shm;
+	char *cpus, *memory, *cpu, *shm, *sets;
 };
 
 struct raw_snapshots {

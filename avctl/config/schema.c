@@ -41,6 +41,10 @@ static const struct schema_key machine_keys[] = {
 	TEXT(struct raw_machine, shm, "shm", SCHEMA_SIZE, false,
 	     "Memory for regions that VMs get at run time (default: 1/64 of memory, at most "
 	     "16MiB)."),
+	TEXT(struct raw_machine, sets, "sets", SCHEMA_SIZE, false,
+	     "Memory for what regions hold in snapshots of the whole set (default: room for four, "
+	     "at "
+	     "most 1/32 of memory)."),
 };
 static const struct schema_map machine_map = MAP(machine_keys, struct raw_machine, "machine");
 

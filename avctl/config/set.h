@@ -120,6 +120,7 @@ struct set {
 	char *cpu_model;    /* machine.cpu, default "cortex-a57" */
 	uint64_t memory;    /* machine.memory, bytes */
 	uint64_t shm_size;  /* machine.shm, bytes */
+	uint64_t sets_size; /* machine.sets, bytes */
 	struct set_vm *vms; /* without the control VM */
 	size_t vm_count;
 	struct set_region *regions;

@@ -130,11 +130,12 @@ json_t *config_show_json(const struct set *set)
 		json_array_append_new(vms, vm_json(&set->vms[i]));
 	for (size_t i = 0; i < set->region_count; i++)
 		json_array_append_new(regions, region_json(set, &set->regions[i]));
-	return json_pack("{s:s, s:i, s:s, s:s, s:{s:i, s:o, s:o, s:s}, s:o, s:o, s:o}", "schema",
-			 "avctl/1", "version", 1, "name", set->name, "path", set->path, "machine",
-			 "cpus", set->cpu_count, "memory", json_size(set->memory), "shm",
-			 json_size(set->shm_size), "cpu", set->cpu_model, "vms", vms, "shm",
-			 regions, "spare", spare_json(&set->spare));
+	return json_pack("{s:s, s:i, s:s, s:s, s:{s:i, s:o, s:o, s:o, s:s}, s:o, s:o, s:o}",
+			 "schema", "avctl/1", "version", 1, "name", set->name, "path", set->path,
+			 "machine", "cpus", set->cpu_count, "memory", json_size(set->memory), "shm",
+			 json_size(set->shm_size), "sets", json_size(set->sets_size), "cpu",
+			 set->cpu_model, "vms", vms, "shm", regions, "spare",
+			 spare_json(&set->spare));
 }
 
 json_t *config_errors_json(const struct set_errors *errors)
@@ -275,7 +276,8 @@ void config_show_yaml(const struct set *set, FILE *stream)
 
 	fprintf(stream, "version: 1\nname: %s\nmachine: {cpus: %u, memory: %s", set->name,
 		set->cpu_count, value_size_text(set->memory, size));
-	fprintf(stream, ", shm: %s, cpu: ", value_size_text(set->shm_size, size));
+	fprintf(stream, ", shm: %s", value_size_text(set->shm_size, size));
+	fprintf(stream, ", sets: %s, cpu: ", value_size_text(set->sets_size, size));
 	print_quoted(stream, set->cpu_model);
 	fputs("}\nvms:\n", stream);
 	for (size_t i = 0; i < set->vm_count; i++)

@@ -35,6 +35,10 @@ static const struct verb {
 	{"remove", service_remove, "vm ", false},
 	{"delete", service_delete, "vm id name undo ", false},
 	{"set", service_set, "vm id name new_name pinned ", false},
+	{"take-all", service_take_all, "name request ", false},
+	{"restore-all", service_restore_all, "id name latest undo keep_undo paused ", false},
+	{"delete-all", service_delete_all, "id name latest undo ", false},
+	{"sets", service_sets, "", false},
 	{"diff", service_diff, "vm a b from ", false},
 	{"state", service_state, "vm id ", false},
 	{"shape", service_shape, "vm ", false},
@@ -72,8 +76,8 @@ static const struct {
 	 "the audit found a wrong count, or a state is none that a VM can be in"},
 	{AV_E_MISMATCH, "MISMATCH", "the region of that key has another size"},
 	{AV_E_NOT_ATTACHED, "NOT_ATTACHED", "the VM is not a member of that region"},
-	{AV_E_EXHAUSTED, "EXHAUSTED", "the memory for regions at run time is used up"},
-	{AV_E_IN_USE, "IN_USE", "a clone shares its pages"},
+	{AV_E_EXHAUSTED, "EXHAUSTED", "the memory for regions is used up"},
+	{AV_E_IN_USE, "IN_USE", "a clone shares its pages, or a set snapshot has a part of it"},
 };
 
 struct service_result service_call(struct service *service, uint32_t number, uint64_t x1,
@@ -110,14 +114,23 @@ int64_t service_ok(struct service *service)
 	return service_done(service);
 }
 
-static void send_error(struct service *service, const char *code, const char *message)
+/* vm: whose fault it is, or NULL. */
+static void send_error_of(struct service *service, const char *code, const char *message,
+			  const char *vm)
 {
 	struct line_out *out = service_begin(service, "err");
 
 	line_add_text(out, "code", code);
 	if (message)
 		line_add_text(out, "msg", message);
+	if (vm)
+		service_add_name(out, "vm", vm);
 	service_send(service);
+}
+
+static void send_error(struct service *service, const char *code, const char *message)
+{
+	send_error_of(service, code, message, NULL);
 }
 
 int64_t service_refuse(struct service *service, const char *message)
@@ -126,15 +139,21 @@ int64_t service_refuse(struct service *service, const char *message)
 	return SERVICE_ANSWERED;
 }
 
-static void send_status(struct service *service, int64_t status)
+static void send_status(struct service *service, int64_t status, const char *vm)
 {
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
 		if (errors[i].status == status) {
-			send_error(service, errors[i].name, errors[i].message);
+			send_error_of(service, errors[i].name, errors[i].message, vm);
 			return;
 		}
 	}
 	send_error(service, "NOT_SUPPORTED", "the hypervisor answered with an unknown code");
+}
+
+int64_t service_fail_for(struct service *service, int64_t status, uint64_t vm)
+{
+	send_status(service, status, service_vm_name(service, (uint32_t)vm));
+	return SERVICE_ANSWERED;
 }
 
 /* The control agent asks once; any other asks each time, as its generation grows with each restore. */
@@ -343,7 +362,7 @@ static void answer(struct service *service)
 			continue;
 		status = run(service, &verbs[i]);
 		if (status < 0)
-			send_status(service, status);
+			send_status(service, status, NULL);
 		return;
 	}
 	send_error(service, "UNKNOWN_VERB", NULL);

@@ -158,6 +158,8 @@ static void send_snapshot(struct service *service, const struct av_snapshot_info
 	service_add_state(out, info->state);
 	line_add_number(out, "base", info->is_base);
 	line_add_number(out, "clones", info->clones);
+	if (info->set)
+		line_add_number(out, "set", info->set - 1);
 	service_send(service);
 }
 

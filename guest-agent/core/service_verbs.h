@@ -48,6 +48,10 @@ int64_t service_import_begin(struct service *service);
 int64_t service_import_pages(struct service *service);
 int64_t service_import_commit(struct service *service);
 int64_t service_import_abort(struct service *service);
+int64_t service_take_all(struct service *service);
+int64_t service_restore_all(struct service *service);
+int64_t service_delete_all(struct service *service);
+int64_t service_sets(struct service *service);
 
 int64_t service_regions(struct service *service);
 int64_t service_events(struct service *service);
@@ -62,6 +66,9 @@ struct line_out *service_begin(struct service *service, const char *verb);
 void service_send(struct service *service);
 int64_t service_done(struct service *service); /* service_send() for the ok line; returns 0 */
 int64_t service_ok(struct service *service);   /* an ok line with nothing in it */
+
+/* err with that status, for VM number vm (AV_VM_NONE: for none). Returns SERVICE_ANSWERED. */
+int64_t service_fail_for(struct service *service, int64_t status, uint64_t vm);
 
 /* err code=INVALID with a message. */
 int64_t service_refuse(struct service *service, const char *message);

@@ -172,6 +172,8 @@ int64_t service_machine(struct service *service)
 	line_add_number(out, "log_next", machine->log_next);
 	line_add_number(out, "shm_pages", machine->shm_pages);
 	line_add_number(out, "shm_used", machine->shm_used);
+	line_add_number(out, "set_pages", machine->set_pages);
+	line_add_number(out, "set_used", machine->set_used);
 	service_send(service);
 	return service_ok(service);
 }

@@ -3,6 +3,7 @@
 #include "core/guest_copy.h"
 #include "core/hypercall.h"
 #include "core/operation.h"
+#include "core/set.h"
 #include "core/snapshot_index.h"
 #include "core/string.h"
 #include "core/time.h"
@@ -82,7 +83,7 @@ int call_VM_REMOVE(struct call *call)
 
 	if (!vm->slot)
 		return AV_E_DENIED;
-	if (vm->mem.clone_count)
+	if (vm->mem.clone_count || set_has_vm(vm->index))
 		return AV_E_IN_USE;
 	if (!call_operation_begin(call->vcpu))
 		return CALL_NO_RETURN;

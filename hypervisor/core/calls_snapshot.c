@@ -15,8 +15,7 @@ static bool is_control_vm(const struct vm *vm)
 	return vm->flags & AV_VM_FLAG_CONTROL;
 }
 
-/* x2 of a take: a name in the caller's memory, or none. */
-static int read_name(struct call *call, uint64_t address, char name[AV_NAME_SIZE])
+int call_read_name(struct call *call, uint64_t address, char name[AV_NAME_SIZE])
 {
 	bool done;
 
@@ -55,7 +54,7 @@ int call_SNAPSHOT_TAKE(struct call *call)
 		return AV_E_DENIED;
 	if (call->in.args[3])
 		return AV_E_INVALID;
-	error = read_name(call, call->in.args[1], facts.name);
+	error = call_read_name(call, call->in.args[1], facts.name);
 	if (error)
 		return error;
 	facts.request_id = call->in.args[2];
@@ -131,7 +130,6 @@ int call_SNAPSHOT_INFO(struct call *call)
 	struct av_snapshot_info info;
 	struct snapshot *snapshot;
 	uint64_t cursor = call->in.args[1], room = call->in.args[3];
-	bool done;
 
 	memset(&info, 0, sizeof(info));
 	spin_lock(&vm->lock);
@@ -144,12 +142,7 @@ int call_SNAPSHOT_INFO(struct call *call)
 		return AV_E_NOT_FOUND;
 	info.taken_ns = ticks_to_ns(info.taken_ns);
 	info.vm_time_ns = ticks_to_ns(info.vm_time_ns);
-	spin_lock(&call->caller->lock);
-	done = guest_write(call->caller, call->in.args[2], &info,
-			   sizeof(info) < room ? sizeof(info) : room);
-	spin_unlock(&call->caller->lock);
-	call->results[0] = sizeof(info);
-	return done ? AV_OK : AV_E_BAD_ADDRESS;
+	return call_give(call, call->in.args[2], room, &info, sizeof(info));
 }
 
 int call_SNAPSHOT_SET(struct call *call)
@@ -162,7 +155,7 @@ int call_SNAPSHOT_SET(struct call *call)
 	if (call->in.args[4])
 		return AV_E_INVALID;
 	if (call->in.args[2] == AV_SNAPSHOT_SET_NAME) {
-		error = read_name(call, call->in.args[3], name);
+		error = call_read_name(call, call->in.args[3], name);
 		if (error)
 			return error;
 		spin_lock(&vm->lock);

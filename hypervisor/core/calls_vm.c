@@ -9,6 +9,7 @@
 #include "core/operation.h"
 #include "core/random.h"
 #include "core/region.h"
+#include "core/set.h"
 #include "core/sched.h"
 #include "core/string.h"
 #include "core/time.h"
@@ -16,8 +17,7 @@
 #include "arch/sysreg.h"
 #include "mm/frame.h"
 
-/* Copy a structure out: at most what the caller has room for; x1 says how much there is. */
-static int give(struct call *call, uint64_t address, uint64_t room, const void *from, size_t size)
+int call_give(struct call *call, uint64_t address, uint64_t room, const void *from, size_t size)
 {
 	bool done;
 
@@ -37,7 +37,7 @@ int call_VERSION(struct call *call)
 int call_FEATURES(struct call *call)
 {
 	call->results[0] = AV_FEATURE_SNAPSHOT | AV_FEATURE_REGION | AV_FEATURE_DOORBELL |
-			   (AV_DEBUG ? AV_FEATURE_DEBUG : 0);
+			   AV_FEATURE_SET | (AV_DEBUG ? AV_FEATURE_DEBUG : 0);
 	return AV_OK;
 }
 
@@ -91,7 +91,7 @@ int call_VM_INFO(struct call *call)
 			info.vcpu_power[i] = vcpu->waiting ? AV_VCPU_WAITING : AV_VCPU_ON;
 	}
 	spin_unlock(&vm->lock);
-	return give(call, call->in.args[1], call->in.args[2], &info, sizeof(info));
+	return call_give(call, call->in.args[1], call->in.args[2], &info, sizeof(info));
 }
 
 int call_VM_STATS(struct call *call)
@@ -120,7 +120,7 @@ int call_VM_STATS(struct call *call)
 	stats.pages_copied_back = vm->mem.stats.pages_kept;
 	stats.pages_kept = vm->mem.kept_count;
 	spin_unlock(&vm->lock);
-	return give(call, call->in.args[1], call->in.args[2], &stats, sizeof(stats));
+	return call_give(call, call->in.args[1], call->in.args[2], &stats, sizeof(stats));
 }
 
 int call_MACHINE_INFO(struct call *call)
@@ -139,7 +139,8 @@ int call_MACHINE_INFO(struct call *call)
 	};
 
 	region_counts(&info);
-	return give(call, call->in.args[0], call->in.args[1], &info, sizeof(info));
+	set_counts(&info);
+	return call_give(call, call->in.args[0], call->in.args[1], &info, sizeof(info));
 }
 
 int call_IDENTITY(struct call *call)
@@ -259,7 +260,7 @@ int call_EVENT_READ(struct call *call)
 		lost += gap;
 		if (!count)
 			break;
-		if (give(call, address, ~0UL, events, count * sizeof(events[0])))
+		if (call_give(call, address, ~0UL, events, count * sizeof(events[0])))
 			return AV_E_BAD_ADDRESS;
 		size = count * sizeof(events[0]);
 		address += size;
@@ -278,7 +279,7 @@ int call_LOG_READ(struct call *call)
 	uint64_t first, room = call->in.args[2];
 	size_t count =
 		log_read(call->in.args[0], text, room < sizeof(text) ? room : sizeof(text), &first);
-	int error = give(call, call->in.args[1], count, text, count);
+	int error = call_give(call, call->in.args[1], count, text, count);
 
 	call->results[0] = count;
 	call->results[1] = first;

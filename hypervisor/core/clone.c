@@ -84,6 +84,7 @@ int operation_clone(struct vm *from, uint64_t id, struct vm *vm, const char name
 	event_add(AV_EVENT_CLONE, vm->index, from->index, source->id, vm->name);
 	vm_state_adopt(vm, from, source);
 	facts.request_id = 0;
+	facts.set = 0;
 	facts.name[0] = '\0';
 	facts.taken = start - counter_start;
 	facts.vm_time = source->vm_time;

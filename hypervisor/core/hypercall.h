@@ -37,6 +37,11 @@ void call_answer(struct call *call, int status);
  */
 int call_end_with(struct call *call, int status);
 
+/* A name in the caller's memory, or none (address 0). AV_E_BAD_ADDRESS. */
+int call_read_name(struct call *call, uint64_t address, char name[AV_NAME_SIZE]);
+/* Copy a structure out: at most what the caller has room for; x1 says how much there is. AV_E_BAD_ADDRESS. */
+int call_give(struct call *call, uint64_t address, uint64_t room, const void *from, size_t size);
+
 /* Try for op_lock; when it is not to be had, the instruction runs again after others had their turn. */
 bool call_operation_begin(struct vcpu *vcpu);
 void call_operation_end(void);

@@ -18,6 +18,7 @@
 #include "core/psci.h"
 #include "core/random.h"
 #include "core/region.h"
+#include "core/set.h"
 #include "core/sched.h"
 #include "core/string.h"
 #include "core/time.h"
@@ -162,6 +163,7 @@ static void vms_build(void)
 	for (unsigned i = 0; i < boot_manifest.head->vm_count; i++)
 		vm_create(i);
 	region_init();
+	set_init();
 }
 
 /* A guest's first byte must find its port. A machine started by hand may lack some. */

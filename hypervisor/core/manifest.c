@@ -135,6 +135,8 @@ static const char *check_machine(const struct av_manifest *head)
 		return "cpu_count";
 	if (!is_aligned(head->shm_size, PAGE_SIZE) || head->shm_size > head->ram_size)
 		return "shm_size";
+	if (!is_aligned(head->set_size, PAGE_SIZE) || head->set_size > head->ram_size)
+		return "set_size";
 	if (head->flags)
 		return "flags";
 	return NULL;
@@ -413,6 +415,9 @@ const char *manifest_check_frames(struct manifest_view *view, uint64_t frames)
 	if (view->head->shm_size / PAGE_SIZE > frames)
 		return "shm_size";
 	frames -= view->head->shm_size / PAGE_SIZE;
+	if (view->head->set_size / PAGE_SIZE > frames)
+		return "set_size";
+	frames -= view->head->set_size / PAGE_SIZE;
 	for (uint32_t i = 0; i < view->head->vm_count; i++) {
 		if (view->vms[i].frame_budget > frames)
 			return wrong_at(view, "vm", i, "frame_budget");

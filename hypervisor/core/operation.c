@@ -14,9 +14,10 @@
 #define RESET_LIMIT 10
 #define RESET_WINDOW_NS 10000000000u
 
-static void present_facts(const struct vm *vm, struct snapshot_facts *facts)
+void operation_facts(const struct vm *vm, uint32_t set, struct snapshot_facts *facts)
 {
 	facts->request_id = 0;
+	facts->set = set;
 	facts->name[0] = '\0';
 	facts->taken = counter_now() - counter_start;
 	facts->vm_time = vm_uptime(vm);
@@ -33,7 +34,7 @@ int operation_take(struct vm *vm, const struct snapshot_facts *wanted, struct vc
 
 	vm_hold(vm);
 	spin_lock(&vm->lock);
-	present_facts(vm, &facts);
+	operation_facts(vm, 0, &facts);
 	facts.request_id = wanted->request_id;
 	if (wanted->name[0])
 		memcpy(facts.name, wanted->name, sizeof(facts.name));
@@ -93,23 +94,17 @@ static void move_crash(struct vm *vm, bool to_undo, bool from_undo)
 		vm->crash = former;
 }
 
-static int restore(struct vm *vm, uint64_t id, uint64_t flags, enum av_event_kind event,
-		   struct operation_result *result)
+static int restore_held(struct vm *vm, uint64_t id, uint64_t flags, uint32_t set,
+			enum av_event_kind event, struct operation_result *result)
 {
 	struct snapshot_facts present;
 	struct snapshot_restore plan;
-	uint64_t start = counter_now();
 	uint32_t state;
 	int error;
 
-	/* What is not saved here stays in the PE: a restore that finds nothing goes on from there. */
-	if (flags & AV_RESTORE_UNDO)
-		vm_hold(vm);
-	else
-		vm_hold_to_replace(vm);
 	spin_lock(&vm->lock);
 	if (flags & AV_RESTORE_UNDO)
-		present_facts(vm, &present);
+		operation_facts(vm, set, &present);
 	error = snapshot_restore_prepare(&vm->mem, id, flags & AV_RESTORE_UNDO, &present, &plan);
 	if (!error) {
 		result->id = plan.target->id;
@@ -126,9 +121,30 @@ static int restore(struct vm *vm, uint64_t id, uint64_t flags, enum av_event_kin
 			event_add(AV_EVENT_UNDO_SKIPPED, vm->index, 0, 0, NULL);
 	}
 	spin_unlock(&vm->lock);
+	return error;
+}
+
+static int restore(struct vm *vm, uint64_t id, uint64_t flags, enum av_event_kind event,
+		   struct operation_result *result)
+{
+	uint64_t start = counter_now();
+	int error;
+
+	/* What is not saved here stays in the PE: a restore that finds nothing goes on from there. */
+	if (flags & AV_RESTORE_UNDO)
+		vm_hold(vm);
+	else
+		vm_hold_to_replace(vm);
+	error = restore_held(vm, id, flags, 0, event, result);
 	vm_release(vm);
 	result->held_ticks = counter_now() - start;
 	return error;
+}
+
+int operation_restore_held(struct vm *vm, uint64_t id, uint64_t flags, uint32_t set,
+			   struct operation_result *result)
+{
+	return restore_held(vm, id, flags, set, AV_EVENT_RESTORE, result);
 }
 
 int operation_restore(struct vm *vm, uint64_t id, uint64_t flags, struct operation_result *result)

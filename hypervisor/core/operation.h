@@ -19,6 +19,9 @@ struct operation_result {
 int operation_take(struct vm *vm, const struct snapshot_facts *facts, struct vcpu *caller,
 		   struct operation_result *result);
 int operation_restore(struct vm *vm, uint64_t id, uint64_t flags, struct operation_result *result);
+/* The same for a VM that is held already, as part of something bigger; set: what its undo then belongs to. Feed it afterwards. */
+int operation_restore_held(struct vm *vm, uint64_t id, uint64_t flags, uint32_t set,
+			   struct operation_result *result);
 int operation_restart(struct vm *vm, uint64_t flags, struct operation_result *result);
 int operation_start(struct vm *vm, uint64_t flags, struct operation_result *result);
 int operation_pause(struct vm *vm);
@@ -47,6 +50,9 @@ bool operation_remove(struct vm *vm);
 void operation_reset(struct vm *vm);
 
 void operation_restart_control(struct vm *vm);
+
+/* What there is to say of its present state, without name and request id; part of that set, or 0. */
+void operation_facts(const struct vm *vm, uint32_t set, struct snapshot_facts *facts);
 
 /* A starved VM may have frames again: let it try. VM's lock not held. */
 void operation_feed(struct vm *vm);

@@ -115,6 +115,9 @@ void region_leave(struct vm *vm);
 void region_give_up(struct vm *vm, struct region *region);
 /* vm is in a region it got, at this address; region_lock and vm->lock held, the region is zeroed and vm not in it. */
 int region_join(struct vm *vm, struct region *region, uint64_t address, uint32_t rights);
+/* It outlives its last member until region_let_go(), whoever leaves meanwhile. op_lock held. */
+void region_keep(struct region *region);
+void region_let_go(struct region *region);
 /* What vm was making, and nobody else has joined, goes. region_lock held. */
 void region_drop_unmade(struct vm *vm);
 uint64_t region_pool_used(void);

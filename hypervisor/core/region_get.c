@@ -127,6 +127,21 @@ static void release(struct region *region)
 	region->pool_pages = 0;
 }
 
+void region_keep(struct region *region)
+{
+	spin_lock(&region_lock);
+	region->attached++;
+	spin_unlock(&region_lock);
+}
+
+void region_let_go(struct region *region)
+{
+	spin_lock(&region_lock);
+	if (!--region->attached)
+		release(region);
+	spin_unlock(&region_lock);
+}
+
 void region_drop_unmade(struct vm *vm)
 {
 	if (!vm->region_unmade)

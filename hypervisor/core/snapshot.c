@@ -40,6 +40,8 @@ static struct snapshot *record_new(struct vmem *m, const struct snapshot_facts *
 	record = frame_ptr(frame);
 	record->frame = frame;
 	record->clones = 0;
+	record->set = facts->set;
+	record->reserved = 0;
 	record->pinned = 0;
 	record->request_id = facts->request_id;
 	record->taken = facts->taken;
@@ -172,12 +174,18 @@ static void delete_at(struct vmem *m, uint32_t position)
 	snapshot_discard(m, snapshot);
 }
 
+/* Neither pinned, nor held by a clone, nor part of a set. */
+static bool is_expendable(const struct snapshot *snapshot)
+{
+	return !snapshot->pinned && !snapshot->clones && !snapshot->set;
+}
+
 static bool evict_oldest(struct vmem *m)
 {
 	for (uint32_t i = 0; i < m->snapshot_count; i++) {
 		uint64_t id = snapshot_at(m, i)->id;
 
-		if (snapshot_at(m, i)->pinned || snapshot_at(m, i)->clones)
+		if (!is_expendable(snapshot_at(m, i)))
 			continue;
 		delete_at(m, i);
 		report_eviction(m, id);
@@ -199,7 +207,7 @@ bool snapshot_evict(struct vmem *m)
 static bool may_evict(const struct vmem *m)
 {
 	for (uint32_t i = 0; !m->refuse && i < m->snapshot_count; i++)
-		if (!snapshot_at(m, i)->pinned && !snapshot_at(m, i)->clones)
+		if (is_expendable(snapshot_at(m, i)))
 			return true;
 	return false;
 }
@@ -327,15 +335,22 @@ int snapshot_delete(struct vmem *m, uint64_t id)
 
 	if (!snapshot)
 		return AV_E_NOT_FOUND;
-	if (snapshot->pinned)
+	if (snapshot == m->undo) {
+		drop_undo(m);
+		return 0;
+	}
+	if (snapshot->pinned || snapshot->set)
 		return AV_E_PINNED;
 	if (snapshot->clones)
 		return AV_E_IN_USE;
-	if (snapshot == m->undo)
-		drop_undo(m);
-	else
-		delete_at(m, snapshot_position(m, snapshot->id));
+	delete_at(m, snapshot_position(m, snapshot->id));
 	return 0;
+}
+
+void snapshot_delete_part(struct vmem *m, struct snapshot *snapshot)
+{
+	BUG_ON(!snapshot->set || snapshot->clones || snapshot == m->undo);
+	delete_at(m, snapshot_position(m, snapshot->id));
 }
 
 int snapshot_rename(struct vmem *m, uint64_t id, const char name[AV_NAME_SIZE])

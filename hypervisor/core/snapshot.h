@@ -26,6 +26,8 @@ struct snapshot {
 	uint32_t pinned;
 	uint32_t frame;  /* its own */
 	uint32_t clones; /* VMs made from it: as long as there are any it stays */
+	uint32_t set;    /* 0, or what it is part of: core/set.h */
+	uint32_t reserved;
 	uint32_t spill[SNAPSHOT_SPILL_MAX];
 	char name[AV_NAME_SIZE];
 };
@@ -36,7 +38,7 @@ struct snapshot_facts {
 	uint64_t taken;   /* counter, in ticks: */
 	uint64_t vm_time; /* divided when somebody asks */
 	uint32_t state;
-	uint32_t reserved;       /* keeps the name aligned: copied by words */
+	uint32_t set; /* part of a set snapshot: it stays until that goes */
 	char name[AV_NAME_SIZE]; /* empty: none */
 };
 
@@ -77,11 +79,13 @@ int snapshot_restore_prepare(struct vmem *m, uint64_t id, bool keep_undo,
 void snapshot_restore_commit(struct vmem *m, const struct snapshot_restore *plan);
 void snapshot_restore_abort(struct vmem *m, const struct snapshot_restore *plan);
 
-/* AV_E_NOT_FOUND, AV_E_PINNED (also boot), AV_E_IN_USE (a clone). Unlinked at once, memory comes back through vmem_reap().
- * VM may run. */
+/* AV_E_NOT_FOUND, AV_E_PINNED (also boot, and what is part of a set), AV_E_IN_USE (a clone). Unlinked at once, memory comes back
+ * through vmem_reap(). VM may run. */
 int snapshot_delete(struct vmem *m, uint64_t id);
-/* Give up undo, else the oldest snapshot that is neither pinned nor held by a clone: false when there is none or the policy refuses.
- */
+/* The same for one that is there and part of a set, pinned or not; no clone holds it. */
+void snapshot_delete_part(struct vmem *m, struct snapshot *snapshot);
+/* Give up undo, else the oldest snapshot that is neither pinned, nor part of a set, nor held by a clone: false when there is none or
+ * the policy refuses. */
 bool snapshot_evict(struct vmem *m);
 
 /* --- snapshot_clone.c: VMs made from another's snapshot, whose pages and tables they share */

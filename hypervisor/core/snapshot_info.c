@@ -67,6 +67,7 @@ void snapshot_info(struct vmem *m, const struct snapshot *snapshot, struct av_sn
 		.state = snapshot->state,
 		.is_base = snapshot == m->base,
 		.clones = snapshot->clones,
+		.set = snapshot == m->undo ? 0 : snapshot->set,
 	};
 	__builtin_memcpy(info->name, snapshot->name, AV_NAME_SIZE);
 }

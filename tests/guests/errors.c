@@ -6,20 +6,10 @@
  * privilege is reached there, with VM 1 as the target, which must be one that nobody else commands; VM 3 has more RAM than the two
  * spare slots, 4 and 5, take. Never ends.
  */
-#include "baremetal/guest.h"
+#include "errors/errors.h"
 #include "baremetal/serve.h"
 
 #include <avisor/manifest.h>
-
-#define BUFFER (GUEST_RAM_BASE + 0x3f0000)
-#define NOWHERE 0x3000000000ul
-#define NAME BUFFER
-#define PAGES (GUEST_RAM_BASE + 0x400000)
-#define PAGE_COUNT 992
-#define TARGET 1
-#define LARGE 3 /* a VM that fits no spare slot */
-#define SLOT 4
-#define SECOND_SLOT 5
 
 static bool control;
 static unsigned int wrong;
@@ -61,14 +51,14 @@ static void say(const char *call, const char *what, bool good)
 	hvc_print(text);
 }
 
-static void expect(const char *call, int64_t found, int64_t wanted)
+void expect(const char *call, int64_t found, int64_t wanted)
 {
 	if (found != wanted)
 		wrong++;
 	say(call, name_of(found), found == wanted);
 }
 
-static void put_name(const char *name)
+void put_name(const char *name)
 {
 	memset((void *)NAME, 0, AV_NAME_SIZE);
 	memcpy((void *)NAME, name, strlen(name));
@@ -282,7 +272,7 @@ static void comparisons(void)
 	expect("SNAPSHOT_STATE", state_of(TARGET, AV_SNAPSHOT_BOOT, 0, NOWHERE), AV_E_BAD_ADDRESS);
 }
 
-static int64_t clone(uint64_t vm, uint64_t id, uint64_t name, uint64_t slot, uint64_t flags)
+int64_t clone(uint64_t vm, uint64_t id, uint64_t name, uint64_t slot, uint64_t flags)
 {
 	return hvc_VM_CLONE(vm, id, name, slot, flags).status;
 }
@@ -470,6 +460,7 @@ static void check_control(void)
 	clones();
 	imports();
 	buffers();
+	check_sets();
 	say("done", wrong ? "WRONG" : "ok", true);
 	serve_control(crash, crash);
 }
@@ -494,5 +485,6 @@ void guest_main(uint64_t dtb)
 	settings();
 	room();
 	say("done", wrong ? "WRONG" : "ok", true);
+	hvc_VM_STOP(AV_VM_SELF); /* who is in the control VM's place waits for it */
 	guest_stop();
 }

@@ -15,7 +15,7 @@ setup_file() {
 	set_up <<-END
 	version: 1
 	name: errors
-	machine: {cpus: 2, memory: 512MiB}
+	machine: {cpus: 2, memory: 512MiB, sets: 12KiB}
 	vms:
 	  - {name: target, image: $GUESTS/heartbeat.elf, memory: 32MiB, snapshots: {keep: 3}}
 	  - {name: errors, image: $GUESTS/errors.elf, memory: 8MiB, snapshots: {keep: 4, memory: 512KiB, when-full: refuse}}

@@ -13,7 +13,7 @@ struct rig {
 	struct av_manifest_region regions[2];
 	struct av_manifest_member members[3];
 };
-_Static_assert(sizeof(struct rig) == 104 + 3 * 112 + 4 * 24 + 2 * 72 + 3 * 8, "no gaps");
+_Static_assert(sizeof(struct rig) == 112 + 3 * 112 + 4 * 24 + 2 * 72 + 3 * 8, "no gaps");
 
 static inline void rig_sign(struct rig *rig)
 {

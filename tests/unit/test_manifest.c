@@ -54,7 +54,7 @@ static bool is_field_name(const char *name)
 	static const char *const heads[] = {
 		"magic",         "abi_major",    "abi_minor",    "manifest_size", "bundle_size",
 		"checksum",      "ram_size",     "cpu_count",    "flags",         "vm_count",
-		"segment_count", "region_count", "member_count", "shm_size"};
+		"segment_count", "region_count", "member_count", "shm_size",      "set_size"};
 	char table[16], field[16];
 	unsigned index;
 
