@@ -53,7 +53,7 @@ static bool is_live(const struct pmu_context *pmu)
 	return pmu->user || (pmu->control & PMCR_E && (pmu->enabled || line_of(pmu)));
 }
 
-void pmu_load(struct vcpu *vcpu)
+void pmu_load_used(struct vcpu *vcpu)
 {
 	struct vgic *gic = &vcpu->vm->gic;
 
@@ -65,16 +65,13 @@ void pmu_load(struct vcpu *vcpu)
 	gicv3_ppi_set_active(PLAT_PPI_PMU, vgic_hw_busy(gic, vcpu->index, PLAT_PPI_PMU));
 }
 
-void pmu_save(struct vcpu *vcpu)
+void pmu_save_loaded(struct vcpu *vcpu)
 {
-	if (vcpu->pmu_loaded)
-		arch_pmu_save(&vcpu->pmu, features.pmu_counters);
+	arch_pmu_save(&vcpu->pmu, features.pmu_counters);
 }
 
-void pmu_unload(struct vcpu *vcpu)
+void pmu_unload_loaded(struct vcpu *vcpu)
 {
-	if (!vcpu->pmu_loaded)
-		return;
 	vcpu->pmu_loaded = false;
 	arch_pmu_stop();
 	if (!line_of(&vcpu->pmu))

@@ -11,12 +11,29 @@ bool pmu_register(struct vcpu *vcpu, const unsigned op[4], bool read, uint64_t *
 
 /* The three below: the vCPU's VM's lock held, its list registers folded. */
 
-/* Into this PE, if anything counts. */
-void pmu_load(struct vcpu *vcpu);
+/* Into this PE, if anything counts: nearly always that is all there is to do at a switch. */
+void pmu_load_used(struct vcpu *vcpu);
+static inline void pmu_load(struct vcpu *vcpu)
+{
+	if (vcpu->pmu.user | vcpu->pmu.control)
+		pmu_load_used(vcpu);
+}
+
 /* What is in this PE to memory; the PE keeps it. */
-void pmu_save(struct vcpu *vcpu);
+void pmu_save_loaded(struct vcpu *vcpu);
+static inline void pmu_save(struct vcpu *vcpu)
+{
+	if (vcpu->pmu_loaded)
+		pmu_save_loaded(vcpu);
+}
+
 /* Out of this PE, which counts nothing and traps from now on. What is in it is lost. */
-void pmu_unload(struct vcpu *vcpu);
+void pmu_unload_loaded(struct vcpu *vcpu);
+static inline void pmu_unload(struct vcpu *vcpu)
+{
+	if (vcpu->pmu_loaded)
+		pmu_unload_loaded(vcpu);
+}
 
 /* PPI 23 was taken on this PE, and left active. vcpu is loaded here, or NULL. False: nobody's, it may end. */
 bool pmu_fired(struct vcpu *vcpu);

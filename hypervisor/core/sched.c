@@ -321,7 +321,7 @@ static struct vcpu *choose(struct cpu *cpu)
 	for (;;) {
 		uint64_t now = counter_now(), wake, until, at, ptimer;
 		struct vcpu *vcpu, *former;
-		bool alone;
+		bool alone, rests;
 
 		__atomic_store_n(&cpu->resched, false, __ATOMIC_RELEASE);
 		retire(cpu, now);
@@ -330,7 +330,8 @@ static struct vcpu *choose(struct cpu *cpu)
 		/* A held VM's context is wanted in memory, that of a vCPU turned off is void: give it up before anything else. */
 		if (cpu->loaded && !can_run(cpu->loaded))
 			unload(cpu);
-		if (!watchdog_rests())
+		rests = watchdog_rests();
+		if (!rests)
 			watchdog_check(cpu, now);
 		vcpu = pick(cpu, now, &wake);
 		if (!vcpu) {
@@ -359,7 +360,8 @@ static struct vcpu *choose(struct cpu *cpu)
 		}
 		if (ptimer < until)
 			until = ptimer;
-		deadline_set(cpu, watchdog_rests() ? until : watchdog_limit(cpu, until));
+		/* The control VM rests no more if it is the one. */
+		deadline_set(cpu, rests && priority_of(vcpu) ? until : watchdog_limit(cpu, until));
 		return vcpu;
 	}
 }

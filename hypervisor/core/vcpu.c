@@ -138,7 +138,7 @@ bool vcpu_load(struct vcpu *vcpu)
 	struct cpu *cpu = cpu_this();
 	struct vm *vm = vcpu->vm;
 
-	BUG_ON(cpu->loaded || vcpu->loaded || vcpu->cpu != cpu);
+	BUG_ON(cpu->loaded);
 	/* hold() writes held and then looks at loaded: one of the two sees the other. */
 	__atomic_store_n(&vcpu->loaded, true, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&vm->held, __ATOMIC_SEQ_CST)) {
@@ -151,7 +151,9 @@ bool vcpu_load(struct vcpu *vcpu)
 	sysreg_write(vmpidr_el2, (1UL << 31) | vcpu->index);
 	el1_load(&vcpu->el1);
 	fp_load(&vcpu->fp);
-	offset_load(vm);
+	/* Without a look: who was here before is nearly always of another VM. */
+	sysreg_write(cntvoff_el2, vm->cntvoff);
+	isb();
 	timers_load(vcpu);
 	pmu_load(vcpu);
 	interface_load(vcpu);
@@ -243,12 +245,12 @@ void vcpu_unload(struct vcpu *vcpu)
 	spin_lock(&vm->lock);
 	detach(vcpu);
 	save(vcpu);
+	pmu_unload(vcpu);
 	el1_save(&vcpu->el1);
 	fp_save(&vcpu->fp);
 	vcpu->in_pe = false;
 	vcpu->replaced = false;
 	timers_unload(vcpu);
-	pmu_unload(vcpu);
 	vcpu_forward_kicks(vcpu); /* an interrupt routed away while it was in a list register */
 	cpu->loaded = NULL;
 	spin_unlock(&vm->lock);

@@ -5,7 +5,7 @@
 import os, random, re, socket, struct, subprocess, sys, time
 
 BUNDLE = 0x1000000  # in the file: AV_BUNDLE_PA - AV_RAM_PA
-HEAD, VM, SEGMENT, REGION, MEMBER = 104, 112, 24, 72, 8
+HEAD, VM, SEGMENT, REGION, MEMBER = 112, 112, 24, 72, 8
 CHECKSUM = 24
 
 hypervisor, ram_file, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -23,7 +23,7 @@ def checksum(manifest):
 
 def fields(manifest):
     """Offsets of the bytes that mean something: no names, no entropy."""
-    vms, segments, regions, members = struct.unpack_from("<4I", manifest, 88)
+    vms, segments, regions, members = struct.unpack_from("<4I", manifest, 96)
     found = list(range(0, CHECKSUM)) + list(range(64, HEAD))
     at = HEAD
     for total, size, name in ((vms, VM, 32), (segments, SEGMENT, 0), (regions, REGION, 32), (members, MEMBER, 0)):

@@ -29,11 +29,12 @@ struct pmu_context {
 	uint64_t cycles;
 	uint64_t counter[PMU_COUNTERS];
 	uint32_t type[PMU_COUNTERS];
-	uint32_t filter;	      /* PMCCFILTR_EL0 */
-	uint32_t control;	      /* PMCR_EL0: its bits that are kept */
+	uint32_t filter;  /* PMCCFILTR_EL0 */
+	uint32_t select;  /* PMSELR_EL0 */
+	uint32_t control; /* PMCR_EL0: its bits that are kept */
+	uint32_t user;    /* PMUSERENR_EL0: looked at together with control, at each switch */
 	uint32_t enabled, interrupts; /* PMCNTENSET_EL0, PMINTENSET_EL1 */
-	uint32_t overflow, select;    /* PMOVSSET_EL0, PMSELR_EL0 */
-	uint32_t user;		      /* PMUSERENR_EL0 */
+	uint32_t overflow;            /* PMOVSSET_EL0 */
 	uint32_t reserved;
 };
 
