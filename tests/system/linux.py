@@ -58,7 +58,7 @@ class Console:
         """At the shell's prompt, without echo."""
         self.send("\n")
         self.expect(rb"linux\$ ")
-        self.run("stty -echo")
+        self.run("stty -echo; dmesg -n 4") # the agent's notices would stand in the middle of what commands print
 
     def run(self, command):
         """The command's output; it must succeed. The shell is at its prompt before and after."""
