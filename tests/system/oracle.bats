@@ -13,11 +13,12 @@ setup_file() {
 	set_up <<-END
 	version: 1
 	name: oracle
-	machine: {cpus: 2, memory: 192MiB}
+	machine: {cpus: 2, memory: 208MiB}
 	vms:
-	  - {name: one, image: $GUESTS/oracle.elf, memory: 16MiB, cpus: 1, snapshots: {keep: 10, memory: 12MiB}}
-	  - {name: two, image: $GUESTS/oracle.elf, memory: 16MiB, cpus: 2, snapshots: {keep: 10, copy-back: true}}
-	  - {name: four, image: $GUESTS/oracle.elf, memory: 16MiB, cpus: 4, snapshots: {keep: 10}}
+	  - {name: one, image: $GUESTS/oracle.elf, memory: 16MiB, cpus: 1, snapshots: {keep: 7, memory: 12MiB}}
+	  - {name: two, image: $GUESTS/oracle.elf, memory: 16MiB, cpus: 2, snapshots: {keep: 7, copy-back: true}}
+	  - {name: four, image: $GUESTS/oracle.elf, memory: 16MiB, cpus: 4, snapshots: {keep: 7}}
+	spare: {count: 3, budget: 4MiB}
 	shm:
 	  - {name: desk, size: 96KiB, members: {one: rw, two: rw, four: rw}}
 	END

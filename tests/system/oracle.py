@@ -22,6 +22,8 @@ PAGE = 4096
 ZERO = bytes(PAGE)
 WRITE, EXECUTE, READ = 1, 2, 3
 LIMIT = 60
+KEEP = 7   # `keep` of each VM
+SETS = 5   # of this test
 
 
 class Wrong(Exception):
@@ -80,8 +82,21 @@ class Page:
 
 
 class Snapshot:
-    def __init__(self, pages, crcs, pinned=False):
-        self.pages, self.crcs, self.pinned = pages, crcs, pinned
+    """part: number of the set snapshot it is part of; clones: how many VMs were made from it. Either keeps it from going."""
+
+    def __init__(self, pages, crcs, part=None):
+        self.pages, self.crcs, self.part, self.pinned, self.clones = pages, crcs, part, False, 0
+
+    def stays(self):
+        return self.pinned or self.part is not None or self.clones
+
+
+class Clone:
+    """A VM made from snapshot `number` of `vm`: it has no desk, so nobody knows what it does once it runs; only where it began."""
+
+    def __init__(self, name, slot, vm, number, content):
+        self.name, self.slot, self.vm, self.number, self.content = name, slot, vm, number, content
+        self.parts = {}  # number of a set snapshot: (number of its part, content)
 
 
 class Vm:
@@ -134,11 +149,11 @@ class Vm:
 
     # ---- its memory
 
-    def differences(self, b, a="boot"):
-        """{ipa: (frame of a, frame of b)}"""
+    def differences(self, b, a="boot", name=None):
+        """{ipa: (frame of a, frame of b)}; name: of a clone instead of this VM"""
         found, start = {}, "0x0"
         while True:
-            rows, end = self.agent.ask(f"diff vm={self.name} a={a} b={b} from={start}")
+            rows, end = self.agent.ask(f"diff vm={name or self.name} a={a} b={b} from={start}")
             for row in rows:
                 for i in range(int(row["count"])):
                     frames = [int(row[key], 16) for key in ("pa_a", "pa_b")]
@@ -153,6 +168,15 @@ class Vm:
         for ipa, (boot, pa) in self.differences(which).items():
             page = self.ram.page(pa)
             if page != self.ram.page(boot):
+                found[ipa] = zlib.crc32(page)
+        return found
+
+    def content(self, which, name=None):
+        """Of all pages that are not zero."""
+        found = {}
+        for ipa, (_, pa) in self.differences(which, "none", name).items():
+            page = self.ram.page(pa)
+            if page != ZERO:
                 found[ipa] = zlib.crc32(page)
         return found
 
@@ -178,7 +202,7 @@ class Vm:
         """Only the oldest ones that are not pinned may be gone, and only as many as were reported."""
         there = self.ids()
         gone = [i for i in sorted(self.snapshots) if i not in there]
-        oldest = [i for i in sorted(self.snapshots) if not self.snapshots[i].pinned][:len(gone)]
+        oldest = [i for i in sorted(self.snapshots) if not self.snapshots[i].stays()][:len(gone)]
         if gone != oldest or len(gone) != evicted:
             raise Wrong(f"{self.name}: {gone} are gone, {oldest} are the oldest, {evicted} were reported")
         for i in gone:
@@ -191,8 +215,11 @@ class Vm:
 class Run:
     def __init__(self, agent, ram, seed):
         self.agent, self.random = agent, random.Random(seed)
+        self.clones, self.sets, self.clone_number, self.next_set, self.refused = [], {}, 0, 0, 0
         desk = int(agent.ask("regions")[0][0]["pa"], 16) - RAM
         rows = [row for row in agent.ask("vms")[0] if row["name"] != "control"]
+        self.slots = [row["name"] for row in rows if row["state"] == "empty"]
+        rows = [row for row in rows if row["state"] != "empty"]
         self.vms = [Vm(row["name"], int(row["vcpus"]), agent, ram, desk + (int(row["index"]) - 1) * 8 * PAGE)
                     for row in rows]
         self.tag = 0x1000
@@ -211,10 +238,21 @@ class Run:
         return int(self.agent.ask("machine")[0][0]["frames_free"])
 
     def end(self):
-        """All snapshots gone, all VMs as at first: the free frames."""
+        """All snapshots and clones gone, all VMs as at first: the free frames."""
+        for vm in self.vms:
+            for i, snapshot in vm.snapshots.items():
+                self.agent.ask(f"set vm={vm.name} id={i} pinned=0")
+                snapshot.pinned = False
+        for number in sorted(self.sets, reverse=True):  # clones of its parts are in no older one
+            for clone in [c for c in self.clones if self.sets[number].get(c.vm.name) == c.number]:
+                self.remove(clone)
+            if not self.delete_set(number):
+                raise Wrong(f"set {number} does not go")
+        for clone in self.random.sample(self.clones, len(self.clones)):
+            self.remove(clone)
+        self.agent.ask("delete-all undo=1", refused="NOT_FOUND")
         for vm in self.vms:
             for i in self.random.sample(sorted(vm.snapshots), len(vm.snapshots)):
-                self.agent.ask(f"set vm={vm.name} id={i} pinned=0")
                 self.agent.ask(f"delete vm={vm.name} id={i}")
             self.agent.ask(f"delete vm={vm.name} undo=1", refused="NOT_FOUND")
             self.agent.ask(f"restart vm={vm.name} paused=1")
@@ -252,7 +290,13 @@ class Run:
         return self.orders(vm, EXECUTE)
 
     def take(self, vm):
-        answer = self.agent.ask(f"take vm={vm.name}")[1]
+        full = len(vm.snapshots) == KEEP and all(s.stays() for s in vm.snapshots.values())
+        answer = self.agent.ask(f"take vm={vm.name}", refused="LIMIT" if full else None)[1]
+        if full != (answer is None):
+            raise Wrong(f"{vm.name}: a take with no room: {answer}")
+        if full:
+            self.refused += 1
+            return "refused"
         number = int(answer["id"])
         if number != vm.next_id:
             raise Wrong(f"{vm.name}: id {number}, wanted {vm.next_id}")
@@ -279,7 +323,8 @@ class Run:
 
     def rounds(self, vm):
         """The same pages again and again, back to the base each time."""
-        self.take(vm)
+        if self.take(vm) == "refused":
+            return "refused"
         number = vm.next_id - 1
         for _ in range(self.random.randrange(3, 8)):
             for _ in range(2):
@@ -293,13 +338,17 @@ class Run:
             self.agent.ask(f"delete vm={vm.name} id=0", refused="NOT_FOUND")
             return "there is none"
         number = self.random.choice(sorted(vm.snapshots))
-        pinned = vm.snapshots[number].pinned
-        answer = self.agent.ask(f"delete vm={vm.name} id={number}", refused="PINNED" if pinned else None)[1]
-        if pinned != (answer is None):
-            raise Wrong(f"{vm.name}: delete of {number}, pinned {pinned}: {answer}")
-        if not pinned:
+        snapshot, refused = vm.snapshots[number], None
+        if snapshot.pinned or snapshot.part is not None:
+            refused = "PINNED"
+        elif snapshot.clones:
+            refused = "IN_USE"
+        answer = self.agent.ask(f"delete vm={vm.name} id={number}", refused=refused)[1]
+        if (refused is not None) != (answer is None):
+            raise Wrong(f"{vm.name}: delete of {number}, to be refused as {refused}: {answer}")
+        if not refused:
             del vm.snapshots[number]
-        return f"id {number}{' pinned' if pinned else ''}"
+        return f"id {number} {refused or ''}"
 
     def pin(self, vm):
         if not vm.snapshots:
@@ -325,8 +374,170 @@ class Run:
         vm.wait_ready(before)
         return ""
 
+    # ---- clones
+
+    def clone(self, vm):
+        """One more, or another use of one that is there: from boot it is the snapshot it was made from, whatever either did since."""
+        free = [slot for slot in self.slots if slot not in [c.slot for c in self.clones]]
+        if vm.snapshots and free and self.random.randrange(4):
+            number = self.random.choice(sorted(vm.snapshots))
+            self.clone_number += 1
+            clone = Clone(f"c{self.clone_number}", free[0], vm, number, vm.content(number))
+            self.agent.ask(f"clone vm={vm.name} id={number} slot={clone.slot} as={clone.name} paused=1")
+            self.clones.append(clone)
+            vm.snapshots[number].clones += 1
+            self.check_clone(clone, "live", clone.content)
+            told = f"{clone.name} of {number}"
+        elif self.clones:
+            clone = self.random.choice(self.clones)
+            told = self.use(clone)
+        else:
+            return "there is none"
+        if clone in self.clones:
+            self.check_clone(clone, "boot", clone.content)
+            self.agent.ask(f"audit vm={clone.name}")
+        return told
+
+    def check_clone(self, clone, which, content):
+        if clone.vm.content(which, clone.name) != content:
+            raise Wrong(f"{clone.name}: {which} is not what it was made from, {clone.number} of {clone.vm.name}")
+
+    def use(self, clone):
+        """It looks for its desk, which is not there, and ends in its own vectors: neither its source nor its own boot sees that."""
+        kind = self.random.choice(("run", "restart", "take", "remove", "remove", "remove"))
+        if kind == "remove":
+            for number in sorted(clone.parts, reverse=True) if self.random.randrange(3) else []:
+                self.delete_set(number)
+            return self.remove(clone)
+        if kind == "restart":
+            self.agent.ask(f"restart vm={clone.name} paused=1")
+            self.check_clone(clone, "live", clone.content)
+        elif kind == "run":
+            self.agent.ask(f"restart vm={clone.name} paused=0")
+        else:
+            self.agent.ask(f"restart vm={clone.name} paused=1")
+            number = self.agent.ask(f"take vm={clone.name}")[1]["id"]
+            self.agent.ask(f"restart vm={clone.name} paused=0")
+            self.check_clone(clone, number, clone.content)
+            self.agent.ask(f"restore vm={clone.name} id={number} paused=1")
+            self.check_clone(clone, "live", clone.content)
+            self.agent.ask(f"delete vm={clone.name} id={number}")
+        return f"{kind} {clone.name}"
+
+    def remove(self, clone):
+        answer = self.agent.ask(f"remove vm={clone.name}", refused="IN_USE" if clone.parts else None)[1]
+        if bool(clone.parts) != (answer is None):
+            raise Wrong(f"{clone.name}: remove with parts {clone.parts.keys()}: {answer}")
+        if answer is not None:
+            clone.vm.snapshots[clone.number].clones -= 1
+            self.clones.remove(clone)
+        return f"remove {clone.name}{' refused' if clone.parts else ''}"
+
+    # ---- set snapshots: of all three VMs, and of the clones that are there
+
+    def check_sets(self):
+        there = {int(row["id"]): row for row in self.agent.ask("sets")[0] if row["id"] != "undo"}
+        if set(there) != set(self.sets):
+            raise Wrong(f"sets {sorted(there)} are there, wanted {sorted(self.sets)}")
+        for number, row in there.items():
+            parts = {name: int(i) for name, i in (part.split(":") for part in row["parts"].split(","))}
+            if parts != self.sets[number]:
+                raise Wrong(f"set {number} has the parts {parts}, wanted {self.sets[number]}")
+        for vm in self.vms:
+            listed = {i: row.get("set") for i, row in vm.ids().items()}
+            wanted = {i: None if s.part is None else str(s.part) for i, s in vm.snapshots.items()}
+            if listed != wanted:
+                raise Wrong(f"{vm.name}: snapshots with their sets {listed}, wanted {wanted}")
+
+    def take_all(self, _):
+        if len(self.sets) >= SETS:
+            return self.delete_all(_)
+        full = [vm.name for vm in self.vms
+                if len(vm.snapshots) == KEEP and all(s.stays() for s in vm.snapshots.values())]
+        answer = self.agent.ask("take-all", refused="LIMIT" if full else None)[1]
+        if bool(full) != (answer is None):
+            raise Wrong(f"take --all, {full} have no room: {answer}")
+        if full:  # what went to make room for a take that failed after all
+            self.refused += 1
+            for vm in self.vms:
+                vm.check_list(len(set(vm.snapshots) - set(vm.ids())))
+            return f"refused by {full}"
+        number, evicted = int(answer["id"]), 0
+        if number != self.next_set:
+            raise Wrong(f"set {number}, wanted {self.next_set}")
+        self.next_set = number + 1
+        parts = {}
+        for vm in self.vms:
+            vm.snapshots[vm.next_id] = Snapshot(dict(vm.pages), vm.crcs(vm.next_id), number)
+            parts[vm.name] = vm.next_id
+            vm.next_id += 1
+            gone = len(set(vm.snapshots) - set(vm.ids()))
+            vm.check_list(gone)
+            evicted += gone
+        row = next(row for row in self.agent.ask("sets")[0] if row["id"] == answer["id"])
+        listed = {name: int(i) for name, i in (part.split(":") for part in row["parts"].split(","))}
+        for clone in self.clones:
+            parts[clone.name] = listed.get(clone.name)
+            clone.parts[number] = parts[clone.name], clone.vm.content(parts[clone.name], clone.name)
+        self.sets[number] = parts
+        if int(answer["evicted"]) not in (evicted, evicted + 1):  # one more: undo of a set
+            raise Wrong(f"take --all: {evicted} went, {answer['evicted']} were reported")
+        self.check_sets()
+        return f"set {number}"
+
+    def restore_all(self, _):
+        if not self.sets:
+            self.agent.ask("restore-all latest=1", refused="NOT_FOUND")
+            return "there is none"
+        number = self.random.choice(sorted(self.sets))
+        paused = self.random.randrange(2)
+        undo = " keep_undo=1" if not self.random.randrange(4) else ""
+        answer = self.agent.ask(f"restore-all id={number} paused={paused}{undo}")[1]
+        if answer["regions_gone"] != "0":
+            raise Wrong(f"restore --all {number}: {answer}")
+        for vm in self.vms:
+            snapshot = vm.snapshots[self.sets[number][vm.name]]
+            vm.pages = dict(snapshot.pages)
+            if paused:
+                vm.check_snapshot("live", snapshot.crcs, f"a restore of set {number}")
+        for clone in self.clones:
+            if number in clone.parts:
+                self.check_clone(clone, "live" if paused else clone.parts[number][0], clone.parts[number][1])
+        for vm in self.vms if paused else []:
+            self.agent.ask(f"resume vm={vm.name}")
+        return f"set {number}{' paused' if paused else ''}{undo}"
+
+    def delete_set(self, number):
+        """False: refused, as it had to be."""
+        refused = None
+        for vm in self.vms:
+            part = vm.snapshots[self.sets[number][vm.name]]
+            if part.pinned or part.clones:
+                refused = "PINNED" if part.pinned else "IN_USE"
+                break
+        answer = self.agent.ask(f"delete-all id={number}", refused=refused)[1]
+        if (refused is not None) != (answer is None):
+            raise Wrong(f"delete --all of {number}, to be refused as {refused}: {answer}")
+        if refused:
+            return False
+        for vm in self.vms:
+            del vm.snapshots[self.sets[number][vm.name]]
+        for clone in self.clones:
+            clone.parts.pop(number, None)
+        del self.sets[number]
+        return True
+
+    def delete_all(self, _):
+        if not self.sets:
+            self.agent.ask("delete-all id=0", refused="NOT_FOUND")
+            return "there is none"
+        number = self.random.choice(sorted(self.sets))
+        told = f"set {number}{'' if self.delete_set(number) else ' refused'}"
+        self.check_sets()
+        return told
+
     kinds = {"write": 26, "execute": 8, "take": 18, "restore": 22, "rounds": 2, "delete": 8, "pin": 6, "pause": 3,
-             "restart": 3}
+             "restart": 3, "clone": 8, "take_all": 5, "restore_all": 5, "delete_all": 3}
 
     def step(self):
         vm = self.random.choice(self.vms)
@@ -340,6 +551,17 @@ class Run:
             vm.check_snapshot(number, vm.snapshots[number].crcs, told)
         self.agent.ask(f"audit vm={vm.name}")
         self.agent.ask(f"resume vm={vm.name}")
+        if kind.endswith("_all"):
+            self.check_others(vm, told)
+
+    def check_others(self, vm, told):
+        """What was done to all of them."""
+        for other in self.vms:
+            if other is not vm:
+                self.agent.ask(f"pause vm={other.name}")
+                other.check_work(told)
+                self.agent.ask(f"audit vm={other.name}")
+                self.agent.ask(f"resume vm={other.name}")
 
 
 def main():
@@ -364,7 +586,7 @@ def main():
         return 1
     kept = {vm.name: run.agent.ask(f"stats vm={vm.name}")[0][0]["copied_back"] for vm in run.vms}
     print(json.dumps({"seed": seed, "operations": operations, "seconds": round(time.monotonic() - start, 1),
-                      "done": run.done, "evicted": sum(vm.evictions for vm in run.vms), "copied_back": kept,
+                      "done": run.done, "refused": run.refused, "clones": run.clone_number, "evicted": sum(vm.evictions for vm in run.vms), "copied_back": kept,
                       "vcpus": {vm.name: vm.vcpus for vm in run.vms}, "mismatches": 0, "leaked": leaked}))
     return 0
 
