@@ -384,25 +384,9 @@ struct av_region_info {
  * are gone (each VM's last 256 are kept).
  */
 enum av_event_kind {
-	AV_EVENT_BOOT = 1,	/* the hypervisor is up */
-	AV_EVENT_STATE,		/* a = old state, b = new state */
-	AV_EVENT_TAKE,		/* a = id */
-	AV_EVENT_RESTORE,	/* a = id, b = generation */
-	AV_EVENT_DELETE,	/* a = id */
-	AV_EVENT_EVICT,		/* a = id */
-	AV_EVENT_RESTART,	/* b = generation */
-	AV_EVENT_CRASH,		/* a = PC, b = ESR, text = reason */
-	AV_EVENT_STARVED,
-	AV_EVENT_UNDO_SKIPPED,	/* no memory for undo */
-	AV_EVENT_CONTROL_RESTART, /* a = count */
-	AV_EVENT_INPUT_DROPPED,	/* a = bytes */
-	AV_EVENT_PRUNE,		/* reserved for the host */
-	AV_EVENT_ATTACH,	/* a = region, b = serial, text = its name */
-	AV_EVENT_DETACH,	/* the same */
-	AV_EVENT_REGION_LOST,	/* the same: the snapshot had it attached, and it is no more: a hole in its place */
-	AV_EVENT_CLONE,		/* the VM is new: a = index of the VM it was made from, b = id, text = its name */
-	AV_EVENT_REMOVE,	/* text = its name */
-	AV_EVENT_IMPORT		/* a = id, text = its name: a snapshot came from a file */
+#define AV_EVENT_KIND(name, number, word) AV_EVENT_##name = (number),
+#include <avisor/events.def>
+#undef AV_EVENT_KIND
 };
 struct av_event {
 	uint64_t sequence;

@@ -245,10 +245,12 @@ const struct command command_table[] = {
 				VALUE("until", 0, "KIND", COMPLETE_NONE,
 				      "with -f: end after one of that kind")),
 		.description =
-			"KIND is boot, state, take, restore, restart, delete, evict, undo-skipped, "
-			"crash, starved, control-restart, input-dropped, clone or remove. A "
-			"crash's reason "
-			"is whole as long as the VM is crashed; later its first words are left.",
+			"KIND is one of these:"
+#define AV_EVENT_KIND(name, number, word) " " word
+#include <avisor/events.def>
+#undef AV_EVENT_KIND
+			". A crash's reason is whole as long as the VM is crashed; later its first "
+			"words are left.",
 		.examples = {"avctl events", "avctl events -f --until crash -t 1m"},
 		.exits = VM_EXITS | BIT(RC_INTERRUPTED),
 		.run = cmd_events,

@@ -89,25 +89,9 @@ int64_t service_regions(struct service *service)
 static void send_event(struct service *service, const struct av_event *event)
 {
 	static const char *const kinds[] = {
-		[AV_EVENT_BOOT] = "boot",
-		[AV_EVENT_STATE] = "state",
-		[AV_EVENT_TAKE] = "take",
-		[AV_EVENT_RESTORE] = "restore",
-		[AV_EVENT_DELETE] = "delete",
-		[AV_EVENT_EVICT] = "evict",
-		[AV_EVENT_RESTART] = "restart",
-		[AV_EVENT_CRASH] = "crash",
-		[AV_EVENT_STARVED] = "starved",
-		[AV_EVENT_UNDO_SKIPPED] = "undo-skipped",
-		[AV_EVENT_CONTROL_RESTART] = "control-restart",
-		[AV_EVENT_INPUT_DROPPED] = "input-dropped",
-		[AV_EVENT_PRUNE] = "prune",
-		[AV_EVENT_ATTACH] = "attach",
-		[AV_EVENT_DETACH] = "detach",
-		[AV_EVENT_REGION_LOST] = "region-lost",
-		[AV_EVENT_CLONE] = "clone",
-		[AV_EVENT_REMOVE] = "remove",
-		[AV_EVENT_IMPORT] = "import",
+#define AV_EVENT_KIND(name, number, word) [number] = word,
+#include <avisor/events.def>
+#undef AV_EVENT_KIND
 	};
 	const char *kind = NULL, *vm = service_vm_name(service, event->vm);
 	struct line_out *out = service_begin(service, "row");
