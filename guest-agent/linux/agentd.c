@@ -139,6 +139,22 @@ static void enter(void)
 	service_open(&service);
 }
 
+/*
+ * At the start, fed whatever it is: a snapshot taken before this moment leads here again, in every VM that goes on from it, and from
+ * here on the generation tells.
+ */
+static void learn_identity(void)
+{
+	struct service_result identity =
+		device_hypercall(NULL, AV_HVC_IDENTITY, (const uint64_t[6]){0});
+
+	if (identity.status != AV_OK)
+		return;
+	generation = identity.value[2];
+	restored_identity(&identity);
+	agent_say("here, generation %llu", (unsigned long long)generation);
+}
+
 /* Was the VM taken back in time? Then what is open is another life's. True: the clock is to be set. */
 static bool look_at_generation(void)
 {
@@ -198,7 +214,7 @@ static void work(void)
 	service.buffer_ipa = (uint64_t)(uintptr_t)buffer;
 	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, port, &event) < 0)
 		exit(1);
-	generation = device_hypercall(NULL, AV_HVC_IDENTITY, (const uint64_t[6]){0}).value[2];
+	learn_identity();
 	while (!stopping) {
 		if (look_at_generation())
 			aligning = true;
