@@ -92,53 +92,24 @@ static int check_name(struct ctx *ctx, const char *name)
 	return RC_OK;
 }
 
-/* Which of the options that choose was given; exactly one must be. */
 static int choose(const struct ctx *ctx, const char **choice)
 {
-	static const char *const names[] = {"id", "name", "latest", "boot"};
-	int count = 0;
+	static const char *const names[] = {"id", "name", "latest", "boot", NULL};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (ctx_option(ctx, names[i])) {
-			*choice = names[i];
-			count++;
-		}
-	}
-	if (count == 1)
-		return RC_OK;
-	return out_error(RC_USAGE, "avctl snapshot list VM shows what there is",
-			 count ? "only one of --id, --name, --latest, --boot"
-			       : "a clone of what? --id N, --name NAME, --latest or --boot");
+	return snapshot_choose(ctx, names,
+			       "a clone of what? --id N, --name NAME, --latest or --boot", choice);
 }
 
 static int build(const struct ctx *ctx, const char *choice, const struct slots *slots,
 		 struct agent_request *request, char *what, size_t size)
 {
-	const char *value = ctx_option(ctx, choice);
-	uint64_t id;
-
 	agent_begin(request, "clone");
 	line_add_text(&request->line, "vm", ctx->args[0]);
 	line_add_text(&request->line, "as", ctx->args[1]);
 	line_add_text(&request->line, "slot", slots->name);
 	if (ctx_flag(ctx, "paused"))
 		line_add_number(&request->line, "paused", 1);
-	if (!strcmp(choice, "id")) {
-		if (!line_to_number(value, &id))
-			return out_error(RC_USAGE, "--name NAME for a name",
-					 "--id needs a number, not \"%s\"", value);
-		line_add_number(&request->line, "id", id);
-		snprintf(what, size, "snapshot %s", value);
-	} else if (!strcmp(choice, "name")) {
-		if (snapshot_check_name(value) != RC_OK)
-			return RC_USAGE;
-		line_add_text(&request->line, "name", value);
-		snprintf(what, size, "snapshot \"%s\"", value);
-	} else {
-		line_add_number(&request->line, choice, 1);
-		snprintf(what, size, "snapshot");
-	}
-	return RC_OK;
+	return snapshot_add_choice(ctx, choice, request, what, size);
 }
 
 /* What the machine says of the VM of that name. */

@@ -121,6 +121,7 @@ static int build(const struct ctx *ctx, struct agent_request *request, char *wha
 {
 	const char *id = ctx_option(ctx, "id"), *name = ctx_option(ctx, "name");
 	bool latest = ctx_flag(ctx, "latest"), undo = ctx_flag(ctx, "undo");
+	const char *choice = id ? "id" : name ? "name" : latest ? "latest" : "undo";
 
 	if (ctx_flag(ctx, "boot"))
 		return out_error(RC_USAGE, "avctl restart VM...",
@@ -129,23 +130,11 @@ static int build(const struct ctx *ctx, struct agent_request *request, char *wha
 		return out_error(RC_USAGE, "avctl snapshot list --sets shows what there is",
 				 "exactly one of --id, --name, --latest, --undo");
 	agent_begin(request, "restore-all");
+	if (snapshot_add_choice(ctx, choice, request, what, size) != RC_OK)
+		return RC_USAGE;
 	snprintf(what, size, "set snapshot%s%s", id || name ? " " : "", id ? id : name ? name : "");
 	if (undo)
 		snprintf(what, size, "undo of a restore of the set");
-	if (id) {
-		uint64_t number;
-
-		if (!line_to_number(id, &number))
-			return out_error(RC_USAGE, "--name NAME for a name",
-					 "--id needs a number, not \"%s\"", id);
-		line_add_number(&request->line, "id", number);
-	} else if (name) {
-		if (snapshot_check_name(name) != RC_OK)
-			return RC_USAGE;
-		line_add_text(&request->line, "name", name);
-	} else {
-		line_add_number(&request->line, latest ? "latest" : "undo", 1);
-	}
 	if (!ctx_flag(ctx, "no-undo"))
 		line_add_number(&request->line, "keep_undo", 1);
 	if (ctx_flag(ctx, "paused"))

@@ -55,30 +55,16 @@ static int64_t choose(struct service *service, uint64_t *id)
 
 int64_t service_take_all(struct service *service)
 {
-	const struct line *line = &service->line;
-	const char *name = line_text(line, "name");
 	struct service_result result;
-	struct line_out *out;
-	uint64_t request = 0;
+	uint64_t name = 0, request = 0;
+	int64_t status = service_take_wants(service, &name, &request);
 
-	if (line_find(line, "request") && !line_hex(line, "request", &request))
-		return service_refuse(service, "request= is not a hex number");
-	if (line_find(line, "name") &&
-	    (!name || !*name || !service_pad_name(service->buffer, name)))
-		return service_refuse(service, "name= is empty or too long");
-	result = service_call(service, AV_HVC_SET_TAKE, name ? service->buffer_ipa : 0, request, 0,
-			      0, 0);
+	if (status != 0)
+		return status;
+	result = service_call(service, AV_HVC_SET_TAKE, name, request, 0, 0, 0);
 	if (result.status != AV_OK)
 		return service_fail_for(service, result.status, result.value[0]);
-	out = service_begin(service, "ok");
-	line_add_number(out, "id", result.value[0]);
-	if (result.value[1] & AV_TAKE_FOUND) {
-		line_add_number(out, "found", 1);
-	} else {
-		line_add_number(out, "evicted", result.value[1]);
-		line_add_number(out, "paused_ns", result.value[2]);
-	}
-	return service_done(service);
+	return service_taken(service, &result);
 }
 
 int64_t service_restore_all(struct service *service)

@@ -77,35 +77,47 @@ int64_t service_choose(struct service *service, uint64_t vm, uint64_t *id)
 	return 0;
 }
 
-int64_t service_take(struct service *service)
+int64_t service_take_wants(struct service *service, uint64_t *name_ipa, uint64_t *request)
 {
 	const struct line *line = &service->line;
 	const char *name = line_text(line, "name");
-	struct service_result result;
-	struct line_out *out;
-	uint64_t vm, request = 0;
-	int64_t status = service_target(service, &vm);
 
-	if (status != 0)
-		return status;
-	if (line_find(line, "request") && !line_hex(line, "request", &request))
+	*request = 0;
+	if (line_find(line, "request") && !line_hex(line, "request", request))
 		return service_refuse(service, "request= is not a hex number");
 	if (line_find(line, "name") &&
 	    (!name || !*name || !service_pad_name(service->buffer, name)))
 		return service_refuse(service, "name= is empty or too long");
-	result = service_call(service, AV_HVC_SNAPSHOT_TAKE, vm, name ? service->buffer_ipa : 0,
-			      request, 0, 0);
-	if (result.status != AV_OK)
-		return result.status;
-	out = service_begin(service, "ok");
-	line_add_number(out, "id", result.value[0]);
-	if (result.value[1] & AV_TAKE_FOUND) {
+	*name_ipa = name ? service->buffer_ipa : 0;
+	return 0;
+}
+
+int64_t service_taken(struct service *service, const struct service_result *result)
+{
+	struct line_out *out = service_begin(service, "ok");
+
+	line_add_number(out, "id", result->value[0]);
+	if (result->value[1] & AV_TAKE_FOUND) {
 		line_add_number(out, "found", 1);
 	} else {
-		line_add_number(out, "evicted", result.value[1]);
-		line_add_number(out, "paused_ns", result.value[2]);
+		line_add_number(out, "evicted", result->value[1]);
+		line_add_number(out, "paused_ns", result->value[2]);
 	}
 	return service_done(service);
+}
+
+int64_t service_take(struct service *service)
+{
+	struct service_result result;
+	uint64_t vm, name = 0, request = 0;
+	int64_t status = service_target(service, &vm);
+
+	if (status == 0)
+		status = service_take_wants(service, &name, &request);
+	if (status != 0)
+		return status;
+	result = service_call(service, AV_HVC_SNAPSHOT_TAKE, vm, name, request, 0, 0);
+	return result.status == AV_OK ? service_taken(service, &result) : result.status;
 }
 
 int64_t service_restore(struct service *service)

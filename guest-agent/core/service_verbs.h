@@ -76,6 +76,13 @@ int64_t service_refuse(struct service *service, const char *message);
 /* vm=: 0 and its index, or AV_E_NOT_FOUND, or SERVICE_ANSWERED. */
 int64_t service_target(struct service *service, uint64_t *vm);
 
+/*
+ * What a take is asked for by name= and request=: where the name lies for the call (0: none) and the request id (0: none). 0, or
+ * SERVICE_ANSWERED. And what it answers.
+ */
+int64_t service_take_wants(struct service *service, uint64_t *name_ipa, uint64_t *request);
+int64_t service_taken(struct service *service, const struct service_result *result);
+
 /* A flag that may be absent (then 0): 0, or SERVICE_ANSWERED. */
 int64_t service_flag(struct service *service, const char *key, bool *value);
 

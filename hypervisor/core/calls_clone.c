@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* calls_clone.c - VM_CLONE and VM_REMOVE. Only the control VM makes them, one at a time: names and slots do not change meanwhile. */
-#include "core/guest_copy.h"
 #include "core/hypercall.h"
 #include "core/operation.h"
 #include "core/set.h"
@@ -18,15 +17,13 @@ static bool is_taken(const char name[AV_NAME_SIZE])
 	return false;
 }
 
+/* There has to be one. */
 static int read_name(struct call *call, uint64_t address, char name[AV_NAME_SIZE])
 {
-	bool done;
+	int error = address ? call_read_name(call, address, name) : AV_E_BAD_ADDRESS;
 
-	spin_lock(&call->caller->lock);
-	done = guest_read(call->caller, address, name, AV_NAME_SIZE);
-	spin_unlock(&call->caller->lock);
-	if (!done)
-		return AV_E_BAD_ADDRESS;
+	if (error)
+		return error;
 	if (!name[0] || name[AV_NAME_SIZE - 1] || !snapshot_name_valid(name))
 		return AV_E_INVALID;
 	return is_taken(name) ? AV_E_EXISTS : AV_OK;

@@ -3,7 +3,6 @@
  * calls_differ.c - SNAPSHOT_DIFF and SNAPSHOT_STATE: what two snapshots, or one and the VM as it is, differ in.
  * Must never change the VM it looks at: a VM that runs is held for the copy of one part, no longer.
  */
-#include "core/guest_copy.h"
 #include "core/hypercall.h"
 #include "core/operation.h"
 #include "core/string.h"
@@ -12,16 +11,6 @@
 
 /* A part of the live VM; the operation lock's. */
 static _Alignas(64) uint8_t live_part[VMEM_PART_SIZE_MAX];
-
-static int give(struct call *call, uint64_t address, const void *from, size_t size)
-{
-	bool done;
-
-	spin_lock(&call->caller->lock);
-	done = guest_write(call->caller, address, from, size);
-	spin_unlock(&call->caller->lock);
-	return done ? AV_OK : AV_E_BAD_ADDRESS;
-}
 
 static const uint64_t *root_of(struct vmem *m, uint64_t id)
 {
@@ -58,7 +47,7 @@ int call_SNAPSHOT_DIFF(struct call *call)
 	call->results[0] = count;
 	call->results[1] = cursor;
 	/* At least one, so that a bad buffer is told whatever there is to say. */
-	return give(call, call->in.args[4], runs, (count ? count : 1) * sizeof(runs[0]));
+	return call_write(call, call->in.args[4], runs, (count ? count : 1) * sizeof(runs[0]));
 }
 
 /* False: there is no such snapshot. The operation lock is held. */
@@ -101,7 +90,6 @@ int call_SNAPSHOT_STATE(struct call *call)
 	call_operation_end();
 	if (!found)
 		return AV_E_NOT_FOUND;
-	call->results[0] = sizeof(info);
 	call->results[1] = vm_state_items(vm);
-	return give(call, call->in.args[3], &info, sizeof(info) < room ? sizeof(info) : room);
+	return call_give(call, call->in.args[3], room, &info, sizeof(info));
 }

@@ -17,16 +17,6 @@
 #include "mm/import.h"
 #include "mm/node.h"
 
-static int give(struct call *call, uint64_t address, const void *from, size_t size)
-{
-	bool done;
-
-	spin_lock(&call->caller->lock);
-	done = guest_write(call->caller, address, from, size);
-	spin_unlock(&call->caller->lock);
-	return done ? AV_OK : AV_E_BAD_ADDRESS;
-}
-
 static bool is_control(const struct call *call)
 {
 	return call->target->flags & AV_VM_FLAG_CONTROL;
@@ -51,8 +41,7 @@ int call_SNAPSHOT_SHAPE(struct call *call)
 	shape.midr = sysreg_read(midr_el1);
 	shape.ctr = sysreg_read(ctr_el0);
 	memcpy(shape.id, features.id, sizeof(shape.id));
-	call->results[0] = sizeof(shape);
-	return give(call, call->in.args[1], &shape, sizeof(shape) < room ? sizeof(shape) : room);
+	return call_give(call, call->in.args[1], room, &shape, sizeof(shape));
 }
 
 int call_SNAPSHOT_PLACE(struct call *call)
@@ -77,9 +66,8 @@ int call_SNAPSHOT_PLACE(struct call *call)
 	spin_unlock(&vm->lock);
 	if (!snapshot)
 		return AV_E_NOT_FOUND;
-	call->results[0] = sizeof(place);
 	call->results[1] = vm->part_count;
-	return give(call, call->in.args[3], &place, sizeof(place) < room ? sizeof(place) : room);
+	return call_give(call, call->in.args[3], room, &place, sizeof(place));
 }
 
 /* The operation lock is held. */
@@ -123,7 +111,7 @@ int call_IMPORT_PAGES(struct call *call)
 		return AV_E_DENIED;
 	/* The buffer is the caller's, who has one vCPU: what can be written now can be written then. */
 	memset(runs, 0, sizeof(runs));
-	error = give(call, call->in.args[3], runs, sizeof(runs));
+	error = call_write(call, call->in.args[3], runs, sizeof(runs));
 	if (error)
 		return error;
 	if (!call_operation_begin(call->vcpu))
@@ -136,7 +124,7 @@ int call_IMPORT_PAGES(struct call *call)
 	if (error)
 		return error;
 	call->results[0] = count;
-	return give(call, call->in.args[3], runs, count * sizeof(runs[0]));
+	return call_write(call, call->in.args[3], runs, count * sizeof(runs[0]));
 }
 
 static int read_import(struct call *call, struct av_import *import)

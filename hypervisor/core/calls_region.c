@@ -8,18 +8,11 @@
 int call_REGION_INFO(struct call *call)
 {
 	struct av_region_info info;
-	uint64_t room = call->in.args[2];
 	int error = region_describe(call->caller, call->in.args[0], &info);
-	bool done;
 
 	if (error)
 		return error;
-	spin_lock(&call->caller->lock);
-	done = guest_write(call->caller, call->in.args[1], &info,
-			   sizeof(info) < room ? sizeof(info) : room);
-	spin_unlock(&call->caller->lock);
-	call->results[0] = sizeof(info);
-	return done ? AV_OK : AV_E_BAD_ADDRESS;
+	return call_give(call, call->in.args[1], call->in.args[2], &info, sizeof(info));
 }
 
 /* The instruction is executed again. */

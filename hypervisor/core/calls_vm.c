@@ -17,15 +17,20 @@
 #include "arch/sysreg.h"
 #include "mm/frame.h"
 
-int call_give(struct call *call, uint64_t address, uint64_t room, const void *from, size_t size)
+int call_write(struct call *call, uint64_t address, const void *from, size_t size)
 {
 	bool done;
 
 	spin_lock(&call->caller->lock);
-	done = guest_write(call->caller, address, from, size < room ? size : room);
+	done = guest_write(call->caller, address, from, size);
 	spin_unlock(&call->caller->lock);
-	call->results[0] = size;
 	return done ? AV_OK : AV_E_BAD_ADDRESS;
+}
+
+int call_give(struct call *call, uint64_t address, uint64_t room, const void *from, size_t size)
+{
+	call->results[0] = size;
+	return call_write(call, address, from, size < room ? size : room);
 }
 
 int call_VERSION(struct call *call)

@@ -39,6 +39,8 @@ int call_end_with(struct call *call, int status);
 
 /* A name in the caller's memory, or none (address 0). AV_E_BAD_ADDRESS. */
 int call_read_name(struct call *call, uint64_t address, char name[AV_NAME_SIZE]);
+/* Into the caller's memory. AV_E_BAD_ADDRESS. */
+int call_write(struct call *call, uint64_t address, const void *from, size_t size);
 /* Copy a structure out: at most what the caller has room for; x1 says how much there is. AV_E_BAD_ADDRESS. */
 int call_give(struct call *call, uint64_t address, uint64_t room, const void *from, size_t size);
 
