@@ -6,6 +6,7 @@
 #include "core/hypercall.h"
 #include "core/operation.h"
 #include "core/region.h"
+#include "core/set.h"
 #include "core/string.h"
 #include "core/time.h"
 #include "mm/frame.h"
@@ -43,6 +44,17 @@ static bool already_taken(struct call *call, uint64_t request_id)
 	return found;
 }
 
+/* What the take lacks can be had by giving up a set snapshot, which the control VM alone may, and one went. */
+static bool make_room(struct call *call, int error, struct operation_result *result)
+{
+	if (!is_control_vm(call->caller) || (error != AV_E_LIMIT && error != AV_E_NO_MEMORY))
+		return false;
+	if (!set_evict(call->target))
+		return false;
+	result->evicted++;
+	return true;
+}
+
 int call_SNAPSHOT_TAKE(struct call *call)
 {
 	struct snapshot_facts facts;
@@ -63,7 +75,9 @@ int call_SNAPSHOT_TAKE(struct call *call)
 	call->results[1] = 0;
 	if (!call_operation_begin(call->vcpu))
 		return CALL_NO_RETURN;
-	error = operation_take(call->target, &facts, self ? call->vcpu : NULL, &result);
+	do
+		error = operation_take(call->target, &facts, self ? call->vcpu : NULL, &result);
+	while (error && make_room(call, error, &result));
 	if (!error && self) {
 		call_operation_end();
 		return CALL_NO_RETURN; /* written already: a restore shows the same registers */

@@ -55,7 +55,7 @@ int operation_take(struct vm *vm, const struct snapshot_facts *wanted, struct vc
 		}
 		event_add(AV_EVENT_TAKE, vm->index, result->id, 0, facts.name);
 	}
-	result->evicted = vm->mem.stats.evictions - evictions;
+	result->evicted += vm->mem.stats.evictions - evictions;
 	spin_unlock(&vm->lock);
 	vm_release(vm);
 	result->held_ticks = counter_now() - start;

@@ -158,6 +158,11 @@ static uint64_t frames_needed(void)
 	return frames;
 }
 
+bool set_could_fit(void)
+{
+	return frames_needed() <= sets.budget.limit;
+}
+
 static void copy_out(struct set_region *to, const struct region *region)
 {
 	uint32_t *link = &to->first;

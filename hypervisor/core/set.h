@@ -17,6 +17,7 @@
 #define SET_MAX 64
 
 struct set;
+struct vm;
 
 /* Boot, behind the VMs: their memory. */
 void set_init(void);
@@ -46,6 +47,12 @@ struct set_result {
 int set_take(const struct snapshot_facts *wanted, struct set_result *result);
 int set_restore(uint64_t id, uint64_t flags, struct set_result *result);
 int set_delete(uint64_t id, struct set_result *result);
+/*
+ * Give up the oldest set snapshot as a whole: one with a part of vm (NULL: any) of which no part is pinned, held by a clone or of a
+ * VM that refuses evictions. Each part is reported as one. Only for who may act on all VMs: a guest that fills its own memory must
+ * not cost its neighbours theirs. False: there is none.
+ */
+bool set_evict(const struct vm *vm);
 
 /* --- set.c, for set_operation.c */
 
@@ -57,6 +64,8 @@ struct set_facts {
 
 /* The number the next one gets. */
 uint64_t set_next_id(void);
+/* An empty table and empty memory would have room for one more, with the regions there are. */
+bool set_could_fit(void);
 /* There are as many as there may be. */
 bool set_full(void);
 /*

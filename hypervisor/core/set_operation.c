@@ -134,20 +134,36 @@ static int take_held(const struct snapshot_facts *wanted, struct set_result *res
 	return AV_OK;
 }
 
+/* What a take lacks can be had by giving up a set, and one went. */
+static bool make_room(int error, struct set_result *result)
+{
+	const struct vm *vm = result->vm == AV_VM_NONE ? NULL : vms[result->vm];
+
+	if (error == AV_E_EXHAUSTED ? !set_could_fit()
+				    : error != AV_E_LIMIT && error != AV_E_NO_MEMORY)
+		return false;
+	if (!set_evict(vm))
+		return false;
+	result->evicted++;
+	return true;
+}
+
 int set_take(const struct snapshot_facts *wanted, struct set_result *result)
 {
-	uint64_t start = counter_now();
+	uint64_t start;
 	int error;
 
 	result->vm = AV_VM_NONE;
 	if (set_name_taken(wanted->name))
 		return AV_E_EXISTS;
-	if (set_full())
-		return AV_E_LIMIT;
-	hold_all();
-	error = take_held(wanted, result);
-	release_all();
-	result->held_ticks = counter_now() - start;
+	do {
+		result->vm = AV_VM_NONE;
+		start = counter_now();
+		hold_all();
+		error = set_full() ? AV_E_LIMIT : take_held(wanted, result);
+		release_all();
+		result->held_ticks = counter_now() - start;
+	} while (error && make_room(error, result));
 	return error;
 }
 
@@ -261,7 +277,7 @@ static int all_may_go(const struct set *set, struct set_result *result)
 	return error;
 }
 
-static void delete_part(struct vm *vm, const struct set *set)
+static void delete_part(struct vm *vm, const struct set *set, bool evicted)
 {
 	struct snapshot *part;
 	uint64_t id;
@@ -270,8 +286,9 @@ static void delete_part(struct vm *vm, const struct set *set)
 	part = part_of(set, vm->index);
 	if (part) {
 		id = part->id;
-		snapshot_delete_part(&vm->mem, part);
-		event_add(AV_EVENT_DELETE, vm->index, id, 0, NULL);
+		snapshot_delete_part(&vm->mem, part, evicted);
+		if (!evicted)
+			event_add(AV_EVENT_DELETE, vm->index, id, 0, NULL);
 		/* A VM without frames waits for exactly this. */
 		while (vm->state == AV_STATE_STARVED && !frame_available(&vm->mem.budget))
 			if (!vmem_reap(&vm->mem, 64))
@@ -279,6 +296,14 @@ static void delete_part(struct vm *vm, const struct set *set)
 	}
 	spin_unlock(&vm->lock);
 	operation_feed(vm);
+}
+
+static void delete_all(struct set *set, bool evicted)
+{
+	for (unsigned i = FIRST; i < vm_count; i++)
+		if (set_member(set, i) != AV_SNAPSHOT_NONE)
+			delete_part(vms[i], set, evicted);
+	set_free(set);
 }
 
 int set_delete(uint64_t id, struct set_result *result)
@@ -297,9 +322,31 @@ int set_delete(uint64_t id, struct set_result *result)
 	error = all_may_go(set, result);
 	if (error)
 		return error;
-	for (unsigned i = FIRST; i < vm_count; i++)
-		if (set_member(set, i) != AV_SNAPSHOT_NONE)
-			delete_part(vms[i], set);
-	set_free(set);
+	delete_all(set, false);
 	return AV_OK;
+}
+
+/* A VM that refuses evictions is in it. */
+static bool is_refused(const struct set *set)
+{
+	for (unsigned i = FIRST; i < vm_count; i++)
+		if (set_member(set, i) != AV_SNAPSHOT_NONE && vms[i]->mem.refuse)
+			return true;
+	return false;
+}
+
+bool set_evict(const struct vm *vm)
+{
+	struct set_result why;
+
+	for (struct set *set = set_next(0); set; set = set_next(set_id(set) + 1)) {
+		if (vm && set_member(set, vm->index) == AV_SNAPSHOT_NONE)
+			continue;
+		if (is_refused(set) || all_may_go(set, &why))
+			continue;
+		event_add(AV_EVENT_EVICT, AV_VM_NONE, set_id(set), 0, NULL);
+		delete_all(set, true);
+		return true;
+	}
+	return false;
 }

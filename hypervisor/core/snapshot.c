@@ -347,10 +347,14 @@ int snapshot_delete(struct vmem *m, uint64_t id)
 	return 0;
 }
 
-void snapshot_delete_part(struct vmem *m, struct snapshot *snapshot)
+void snapshot_delete_part(struct vmem *m, struct snapshot *snapshot, bool evicted)
 {
+	uint64_t id = snapshot->id;
+
 	BUG_ON(!snapshot->set || snapshot->clones || snapshot == m->undo);
-	delete_at(m, snapshot_position(m, snapshot->id));
+	delete_at(m, snapshot_position(m, id));
+	if (evicted)
+		report_eviction(m, id);
 }
 
 int snapshot_rename(struct vmem *m, uint64_t id, const char name[AV_NAME_SIZE])

@@ -82,8 +82,8 @@ void snapshot_restore_abort(struct vmem *m, const struct snapshot_restore *plan)
 /* AV_E_NOT_FOUND, AV_E_PINNED (also boot, and what is part of a set), AV_E_IN_USE (a clone). Unlinked at once, memory comes back
  * through vmem_reap(). VM may run. */
 int snapshot_delete(struct vmem *m, uint64_t id);
-/* The same for one that is there and part of a set, pinned or not; no clone holds it. */
-void snapshot_delete_part(struct vmem *m, struct snapshot *snapshot);
+/* The same for one that is there and part of a set, pinned or not; no clone holds it. evicted: to make room, counted and reported. */
+void snapshot_delete_part(struct vmem *m, struct snapshot *snapshot, bool evicted);
 /* Give up undo, else the oldest snapshot that is neither pinned, nor part of a set, nor held by a clone: false when there is none or
  * the policy refuses. */
 bool snapshot_evict(struct vmem *m);

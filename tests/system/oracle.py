@@ -23,7 +23,6 @@ ZERO = bytes(PAGE)
 WRITE, EXECUTE, READ = 1, 2, 3
 LIMIT = 60
 KEEP = 7   # `keep` of each VM
-SETS = 5   # of this test
 
 
 class Wrong(Exception):
@@ -41,7 +40,7 @@ class Agent:
         self.number = 0x1000
 
     def ask(self, words, refused=None):
-        """(rows, fields of the answer); refused: an error code that may come, then None for the fields."""
+        """(rows, fields of the answer); refused: error codes that may come, then None for the fields."""
         self.number += 1
         tag = f"{self.number:x}"
         self.port.sendall(f"\n{tag} {words}\n".encode())
@@ -55,7 +54,7 @@ class Agent:
                 rows.append(fields)
             elif kind == "ok":
                 return rows, fields
-            elif fields.get("code") == refused:
+            elif refused and fields.get("code") in ((refused,) if isinstance(refused, str) else refused):
                 return rows, None
             else:
                 raise Wrong(f"{words}: {line[len(tag) + 1:].strip()}")
@@ -194,6 +193,10 @@ class Vm:
             ipa = sorted(k for k in set(now) | set(crcs) if now.get(k) != crcs.get(k))[0]
             raise Wrong(f"{self.name} after {what}: {which} differs at {ipa:#x}")
 
+    def full(self):
+        """A take can make no room by giving up one of its own."""
+        return len(self.snapshots) == KEEP and all(snapshot.stays() for snapshot in self.snapshots.values())
+
     def ids(self):
         rows = self.agent.ask(f"snapshots vm={self.name}")[0]
         return {int(row["id"]): row for row in rows if row["id"] not in ("boot", "undo")}
@@ -215,7 +218,8 @@ class Vm:
 class Run:
     def __init__(self, agent, ram, seed):
         self.agent, self.random = agent, random.Random(seed)
-        self.clones, self.sets, self.clone_number, self.next_set, self.refused = [], {}, 0, 0, 0
+        self.clones, self.sets, self.clone_number, self.next_set = [], {}, 0, 0
+        self.refused = self.sets_evicted = 0
         desk = int(agent.ask("regions")[0][0]["pa"], 16) - RAM
         rows = [row for row in agent.ask("vms")[0] if row["name"] != "control"]
         self.slots = [row["name"] for row in rows if row["state"] == "empty"]
@@ -290,11 +294,14 @@ class Run:
         return self.orders(vm, EXECUTE)
 
     def take(self, vm):
-        full = len(vm.snapshots) == KEEP and all(s.stays() for s in vm.snapshots.values())
-        answer = self.agent.ask(f"take vm={vm.name}", refused="LIMIT" if full else None)[1]
-        if full != (answer is None):
-            raise Wrong(f"{vm.name}: a take with no room: {answer}")
-        if full:
+        full, expendable = vm.full(), self.expendable_sets()
+        answer = self.agent.ask(f"take vm={vm.name}", refused=("LIMIT",))[1]
+        gone = self.sets_gone(expendable)
+        if (full and not expendable) != (answer is None) or full and bool(expendable) != bool(gone):
+            raise Wrong(f"{vm.name}: a take, full {full}, sets that may go {expendable}, that went {gone}: {answer}")
+        if gone and not full:
+            raise Wrong(f"{vm.name}: sets {gone} went although there was room")
+        if answer is None:
             self.refused += 1
             return "refused"
         number = int(answer["id"])
@@ -302,8 +309,8 @@ class Run:
             raise Wrong(f"{vm.name}: id {number}, wanted {vm.next_id}")
         vm.next_id = number + 1
         vm.snapshots[number] = Snapshot(dict(vm.pages), vm.crcs(number))
-        vm.check_list(int(answer["evicted"]))
-        return f"id {number}, {answer['evicted']} evicted"
+        vm.check_list(int(answer["evicted"]) - len(gone))
+        return f"id {number}, {answer['evicted']} evicted, sets {gone}"
 
     def restore(self, vm):
         if not vm.snapshots:
@@ -449,19 +456,42 @@ class Run:
             if listed != wanted:
                 raise Wrong(f"{vm.name}: snapshots with their sets {listed}, wanted {wanted}")
 
+    def expendable_sets(self):
+        """Those of which every part may go, the oldest first."""
+        parts = {n: [vm.snapshots[self.sets[n][vm.name]] for vm in self.vms] for n in sorted(self.sets)}
+        return [n for n in parts if not any(part.pinned or part.clones for part in parts[n])]
+
+    def sets_gone(self, expendable):
+        """What a take gave up as a whole: the oldest ones that may go."""
+        there = {int(row["id"]) for row in self.agent.ask("sets")[0] if row["id"] != "undo"}
+        gone = [n for n in sorted(self.sets) if n not in there]
+        if gone != expendable[:len(gone)]:
+            raise Wrong(f"sets {gone} are gone, {expendable} were the ones that may go")
+        for number in gone:
+            self.forget_set(number)
+        self.sets_evicted += len(gone)
+        return gone
+
+    def forget_set(self, number):
+        for vm in self.vms:
+            del vm.snapshots[self.sets[number][vm.name]]
+        for clone in self.clones:
+            clone.parts.pop(number, None)
+        del self.sets[number]
+
     def take_all(self, _):
-        if len(self.sets) >= SETS:
-            return self.delete_all(_)
-        full = [vm.name for vm in self.vms
-                if len(vm.snapshots) == KEEP and all(s.stays() for s in vm.snapshots.values())]
-        answer = self.agent.ask("take-all", refused="LIMIT" if full else None)[1]
-        if bool(full) != (answer is None):
-            raise Wrong(f"take --all, {full} have no room: {answer}")
-        if full:  # what went to make room for a take that failed after all
+        full, expendable = [vm.name for vm in self.vms if vm.full()], self.expendable_sets()
+        answer = self.agent.ask("take-all", refused=("LIMIT", "EXHAUSTED"))[1]
+        gone = self.sets_gone(expendable)
+        if answer is None:  # what went to make room for a take that failed after all
+            if gone != expendable:
+                raise Wrong(f"take --all refused although {expendable} may go")
             self.refused += 1
             for vm in self.vms:
                 vm.check_list(len(set(vm.snapshots) - set(vm.ids())))
-            return f"refused by {full}"
+            return f"refused, {full} full"
+        if full and not gone:
+            raise Wrong(f"take --all with {full} full")
         number, evicted = int(answer["id"]), 0
         if number != self.next_set:
             raise Wrong(f"set {number}, wanted {self.next_set}")
@@ -471,19 +501,20 @@ class Run:
             vm.snapshots[vm.next_id] = Snapshot(dict(vm.pages), vm.crcs(vm.next_id), number)
             parts[vm.name] = vm.next_id
             vm.next_id += 1
-            gone = len(set(vm.snapshots) - set(vm.ids()))
-            vm.check_list(gone)
-            evicted += gone
+            own = len(set(vm.snapshots) - set(vm.ids()))
+            vm.check_list(own)
+            evicted += own
         row = next(row for row in self.agent.ask("sets")[0] if row["id"] == answer["id"])
         listed = {name: int(i) for name, i in (part.split(":") for part in row["parts"].split(","))}
         for clone in self.clones:
             parts[clone.name] = listed.get(clone.name)
             clone.parts[number] = parts[clone.name], clone.vm.content(parts[clone.name], clone.name)
         self.sets[number] = parts
+        evicted += len(gone)
         if int(answer["evicted"]) not in (evicted, evicted + 1):  # one more: undo of a set
             raise Wrong(f"take --all: {evicted} went, {answer['evicted']} were reported")
         self.check_sets()
-        return f"set {number}"
+        return f"set {number}, sets {gone} evicted"
 
     def restore_all(self, _):
         if not self.sets:
@@ -520,11 +551,7 @@ class Run:
             raise Wrong(f"delete --all of {number}, to be refused as {refused}: {answer}")
         if refused:
             return False
-        for vm in self.vms:
-            del vm.snapshots[self.sets[number][vm.name]]
-        for clone in self.clones:
-            clone.parts.pop(number, None)
-        del self.sets[number]
+        self.forget_set(number)
         return True
 
     def delete_all(self, _):
@@ -586,7 +613,8 @@ def main():
         return 1
     kept = {vm.name: run.agent.ask(f"stats vm={vm.name}")[0][0]["copied_back"] for vm in run.vms}
     print(json.dumps({"seed": seed, "operations": operations, "seconds": round(time.monotonic() - start, 1),
-                      "done": run.done, "refused": run.refused, "clones": run.clone_number, "evicted": sum(vm.evictions for vm in run.vms), "copied_back": kept,
+                      "done": run.done, "refused": run.refused, "sets": run.next_set, "sets_evicted": run.sets_evicted,
+                      "clones": run.clone_number, "evicted": sum(vm.evictions for vm in run.vms), "copied_back": kept,
                       "vcpus": {vm.name: vm.vcpus for vm in run.vms}, "mismatches": 0, "leaked": leaked}))
     return 0
 

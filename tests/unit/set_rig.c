@@ -38,13 +38,36 @@ void boot_refuse(const char *text, ...)
 	abort();
 }
 
+static bool may_go(const struct set_model *model)
+{
+	for (unsigned i = 0; i < VMS; i++)
+		if (rig->vm[i]->m.refuse || snapshot_find(&rig->vm[i]->m, model->parts[i])->pinned)
+			return false;
+	return true;
+}
+
+/* All VMs of this rig are in every set, so it is the oldest of all; its parts are reported next. */
+static void set_evicted(uint64_t id)
+{
+	struct set_model *model = sets_model(id);
+
+	assert_non_null(model);
+	assert_true(may_go(model));
+	for (unsigned i = 0; i < SETS; i++)
+		if (sets_models[i].used && sets_models[i].id < id)
+			assert_false(may_go(&sets_models[i]));
+	for (unsigned i = 0; i < VMS; i++)
+		rig_model(rig->vm[i], model->parts[i])->whole = true;
+	model->used = false;
+}
+
 void event_add(enum av_event_kind kind, uint32_t vm, uint64_t a, uint64_t b, const char *text)
 {
-	(void)vm;
-	(void)a;
 	(void)b;
 	(void)text;
 	sets_events[kind]++;
+	if (kind == AV_EVENT_EVICT && vm == AV_VM_NONE && a != AV_SNAPSHOT_UNDO)
+		set_evicted(a);
 }
 
 void vm_hold(struct vm *vm)

@@ -97,19 +97,77 @@ static void no_part_can_be_deleted_or_given_up_alone(void **state)
 	sets_end();
 }
 
-static void only_parts_left_at_the_limit_refuses_with_the_vm_named(void **state)
+static void with_only_parts_left_at_the_limit_the_oldest_set_goes_whole(void **state)
+{
+	struct set_result result;
+	uint64_t first, second, id;
+
+	(void)state;
+	sets_begin(4, 64, 9000, false, 2);
+	first = sets_take();
+	second = sets_take();
+	assert_int_equal(sets_take_as("", 0, &id, &result), AV_OK);
+	sets_taken(id);
+	assert_int_equal(result.evicted, 1);
+	assert_int_equal(sets_events[AV_EVENT_EVICT], 1);
+	assert_null(set_find(first));
+	for (unsigned i = 0; i < VMS; i++)
+		assert_int_equal(rig->vm[i]->evictions, 1);
+	sets_compare();
+	/* A pinned part keeps its set, and the next one goes. */
+	assert_int_equal(snapshot_pin(&rig->vm[2]->m, sets_model(second)->parts[2], true), 0);
+	assert_true(set_evict(vms[1]));
+	assert_non_null(set_find(second));
+	assert_null(set_find(id));
+	assert_false(set_evict(NULL));
+	sets_compare();
+	assert_int_equal(snapshot_pin(&rig->vm[2]->m, sets_model(second)->parts[2], false), 0);
+	sets_end();
+}
+
+static void a_set_with_a_part_of_a_vm_that_refuses_stays_and_the_vm_is_named(void **state)
 {
 	struct set_result result;
 	uint64_t id;
 
 	(void)state;
-	sets_begin(4, 64, 9000, false, 2);
+	sets_begin(15, 64, 9000, false, 2);
+	rig->vm[2]->m.refuse = true;
 	sets_take();
 	sets_take();
 	assert_int_equal(sets_take_as("", 0, &id, &result), AV_E_LIMIT);
 	assert_int_equal(result.vm, 1);
+	assert_int_equal(result.evicted, 0);
 	sets_compare();
 	sets_end();
+}
+
+/* Whatever VM has too little: it is had by what the sets hold, and never more of them go than must. */
+static void memory_of_a_vm_comes_back_from_its_oldest_sets(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < VMS; i++) {
+		struct set_result result;
+		uint64_t ids[3], id;
+
+		sets_begin(17 + i, 64, 9000, false, 0);
+		for (unsigned n = 0; n < 3; n++) {
+			for (uint32_t page = 0; page < 8; page++)
+				rig_write(rig->vm[i], 1000 + page, n);
+			ids[n] = sets_take();
+		}
+		rig_drain(rig->vm[i]);
+		frame_trim(&rig->vm[i]->m.budget, 0, ~0ul);
+		rig->vm[i]->m.budget.limit = rig->vm[i]->m.budget.used;
+		assert_int_equal(sets_take_as("", 0, &id, &result), AV_OK);
+		sets_taken(id);
+		assert_int_equal(result.evicted, 1);
+		assert_null(set_find(ids[0]));
+		assert_non_null(set_find(ids[1]));
+		rig->vm[i]->m.budget.limit = 9000;
+		sets_compare();
+		sets_end();
+	}
 }
 
 static void counts(uint64_t used[VMS + 1], uint64_t snapshots[VMS])
@@ -217,7 +275,11 @@ static void a_take_gives_up_undo_for_room_but_never_in_vain(void **state)
 	assert_null(set_find(AV_SNAPSHOT_UNDO));
 	assert_int_equal(result.evicted, 1);
 	assert_int_equal(sets_events[AV_EVENT_EVICT], 1);
-	assert_int_equal(sets_take_as("", 0, &id, &result), AV_E_EXHAUSTED);
+	/* The next one takes the first one's. */
+	assert_int_equal(sets_take_as("", 0, &id, &result), AV_OK);
+	sets_taken(id);
+	assert_int_equal(result.evicted, 1);
+	assert_int_equal(sets_events[AV_EVENT_EVICT], 2);
 	sets_compare();
 	sets_end();
 
@@ -329,7 +391,9 @@ int main(void)
 		cmocka_unit_test(a_region_that_is_gone_is_counted_and_another_is_left_alone),
 		cmocka_unit_test(a_region_outlives_that_its_last_member_leaves_on_the_way_back),
 		cmocka_unit_test(no_part_can_be_deleted_or_given_up_alone),
-		cmocka_unit_test(only_parts_left_at_the_limit_refuses_with_the_vm_named),
+		cmocka_unit_test(with_only_parts_left_at_the_limit_the_oldest_set_goes_whole),
+		cmocka_unit_test(a_set_with_a_part_of_a_vm_that_refuses_stays_and_the_vm_is_named),
+		cmocka_unit_test(memory_of_a_vm_comes_back_from_its_oldest_sets),
 		cmocka_unit_test(whatever_vm_has_too_little_nothing_changes),
 		cmocka_unit_test(whatever_memory_for_regions_is_missing_nothing_changes),
 		cmocka_unit_test(undo_goes_back_and_forth_and_is_void_when_one_vm_has_another),

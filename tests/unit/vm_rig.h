@@ -19,6 +19,7 @@
 
 struct rig_model { /* of a snapshot, or of what the VM is now */
 	bool used, pinned;
+	bool whole; /* goes with the other parts of its set */
 	uint32_t clones;
 	uint64_t id;
 	uint64_t tags[RIG_PAGES];
