@@ -17,3 +17,22 @@ UNIT_client_LIBS := -lpthread
 UNITS += snapshot_file
 UNIT_snapshot_file_SRC := tests/unit/test_snapshot_file.c $(wildcard avctl/file/*.c)
 UNIT_snapshot_file_LIBS := -lzstd -lxxhash
+UNIT_snapshot_file_CFLAGS := -Itests/fuzz
+$(B)/unit/snapshot_file: tests/fuzz/avs_steps.h
+
+# Static libraries, so that the wrapped allocation functions are theirs too.
+UNITS += snapshot_file_memory
+UNIT_snapshot_file_memory_SRC := tests/unit/test_snapshot_file_memory.c $(wildcard avctl/file/*.c)
+UNIT_snapshot_file_memory_LIBS := -l:libzstd.a -l:libxxhash.a \
+	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
+
+# make fuzz-avs: for FUZZ_SECONDS (tests/unit/config.mk).
+.PHONY: fuzz-avs
+fuzz-avs: $(B)/fuzz-avs/fuzz
+	@mkdir -p $(B)/fuzz-avs/corpus
+	$(B)/fuzz-avs/fuzz -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(B)/fuzz-avs/ -print_final_stats=0 -verbosity=0 \
+		-timeout=20 -max_len=512 $(B)/fuzz-avs/corpus
+$(B)/fuzz-avs/fuzz: tests/fuzz/fuzz_avs.c tests/fuzz/avs_steps.h $(wildcard avctl/file/*) abi/avisor/snapshot_file.h
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)clang $(FUZZ_CFLAGS) -Itests/fuzz -o $@ $< $(wildcard avctl/file/*.c) -lzstd -lxxhash
