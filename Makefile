@@ -27,7 +27,8 @@ HYP_SRC := $(sort $(shell find hypervisor/core hypervisor/mm hypervisor/dev hype
 HYP_OBJ := $(patsubst %,$(B)/obj/%.o,$(HYP_SRC))
 HYP_CFLAGS := -std=gnu17 -O2 -g $(WARNINGS) -ffreestanding -mgeneral-regs-only \
 	      -mno-outline-atomics -fno-pic -fno-pie -fno-stack-protector \
-	      -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-common \
+	      -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-common -fno-align-functions \
+	      -fno-align-loops -fno-align-jumps -fno-align-labels \
 	      -march=armv8-a -flto=2 -Ihypervisor -Iabi -Ihypervisor/arch/aarch64/include \
 	      -DAV_VERSION='"$(VERSION)"' -DAV_DEBUG=$(DEBUG)
 HYP_LDS := hypervisor/platform/qemu-virt/hypervisor.lds
@@ -48,14 +49,19 @@ $(addprefix $(B)/obj/hypervisor/,$(addsuffix .c.o,core/manifest core/main core/l
 	core/calls_differ core/calls_vm core/calls_clone core/clone core/snapshot_clone core/snapshot_info \
 	core/set core/set_operation core/calls_set core/calls_import core/pmu mm/import \
 	core/region_get core/region core/flash core/ports core/psci core/watchdog core/clock mm/audit mm/differ mm/attach \
-	dev/vflash dev/vpl031 dev/vconsole dev/virtio_mmio dev/virtqueue dev/vgic_state drivers/virtio_serial_control \
-	drivers/virtio_queue drivers/gicv3 arch/aarch64/features arch/aarch64/mmu)): HYP_CFLAGS += -Os
+	core/vm core/operation core/calls_snapshot core/calls_region \
+	dev/vflash dev/vpl031 dev/vconsole dev/virtio_mmio dev/virtqueue dev/vgic_state \
+	drivers/virtio_serial drivers/virtio_serial_control drivers/virtio_queue drivers/gicv3 \
+	arch/aarch64/features arch/aarch64/mmu)): HYP_CFLAGS += -Os
+# Here small functions are worth inlining only when they are very small: hundreds of bytes each, for a few instructions a take.
+$(addprefix $(B)/obj/hypervisor/,$(addsuffix .c.o,core/devices core/snapshot \
+	dev/vpl011)): HYP_CFLAGS += --param=max-inline-insns-auto=8
 # memset() must not become a call of itself; the compiler calls it and memcpy() when nobody else does.
 $(B)/obj/hypervisor/core/string.c.o: HYP_CFLAGS += -fno-tree-loop-distribute-patterns -fno-lto
 
 $(B)/hypervisor.elf: $(HYP_OBJ) $(HYP_LDS)
 	$(call say,LD,$@)
-	$(Q)$(CROSS)gcc $(HYP_CFLAGS) -Wno-lto-type-mismatch -nostdlib -static -no-pie \
+	$(Q)$(CROSS)gcc $(HYP_CFLAGS) -Wno-lto-type-mismatch -flto-partition=one -nostdlib -static -no-pie \
 		-Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -T $(HYP_LDS) -o $@ $(HYP_OBJ)
 
 -include $(HYP_OBJ:.o=.d)

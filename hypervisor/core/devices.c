@@ -317,7 +317,7 @@ static const struct vconsole_ops console_ops = {
 	.line = console_line,
 };
 
-void devices_init(struct vm *vm)
+__attribute__((cold)) void devices_init(struct vm *vm)
 {
 	const char *name =
 		vm->flags & AV_VM_FLAG_CONTROL ? "org.avisor.control" : "org.avisor.agent";

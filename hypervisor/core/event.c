@@ -67,8 +67,8 @@ static uint64_t first_from(const struct ring *ring, uint64_t sequence)
 	return low;
 }
 
-unsigned event_read(uint64_t sequence, struct av_event *to, unsigned count, uint64_t *next,
-		    uint64_t *lost)
+__attribute__((cold)) unsigned event_read(uint64_t sequence, struct av_event *to, unsigned count,
+					  uint64_t *next, uint64_t *lost)
 {
 	uint64_t at[ARRAY_SIZE(rings)], asked = sequence ? sequence : 1;
 	unsigned done = 0;

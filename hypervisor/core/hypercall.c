@@ -167,7 +167,7 @@ static void original_restore(struct vcpu *vcpu)
 		log_vm(vcpu->vm, "restore: ID=%lu", result.id);
 }
 
-static void original_print(struct vcpu *vcpu)
+__attribute__((cold)) static void original_print(struct vcpu *vcpu)
 {
 	char text[512];
 	uint64_t va = vcpu->x[0], address = 0;

@@ -434,12 +434,12 @@ static void enter_el1(struct vcpu *vcpu, unsigned offset_kind, uint64_t esr)
 	vcpu->pc = sysreg_read(vbar_el1) + vector + offset_kind;
 }
 
-void vcpu_inject_undefined(struct vcpu *vcpu)
+__attribute__((cold)) void vcpu_inject_undefined(struct vcpu *vcpu)
 {
 	enter_el1(vcpu, 0, (uint64_t)EC_UNKNOWN << 26 | ESR_IL);
 }
 
-void vcpu_inject_abort(struct vcpu *vcpu, uint64_t esr, uint64_t far)
+__attribute__((cold)) void vcpu_inject_abort(struct vcpu *vcpu, uint64_t esr, uint64_t far)
 {
 	bool from_el0 = !(vcpu->pstate & 0xc) || (vcpu->pstate & 0x10);
 	uint64_t ec = ESR_EC(esr);

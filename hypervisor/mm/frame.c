@@ -33,7 +33,7 @@ static void records_to(uint64_t end)
 		arch_page_zero(&frame_table.frames[pool.clear]);
 }
 
-void frame_init(pa_t ram_base, uint64_t ram_size, pa_t first_free)
+__attribute__((cold)) void frame_init(pa_t ram_base, uint64_t ram_size, pa_t first_free)
 {
 	uint64_t count = ram_size >> PAGE_SHIFT;
 	uint64_t bytes = (count * sizeof(struct frame) + PAGE_MASK) & ~PAGE_MASK;
@@ -188,7 +188,7 @@ static uint64_t list_length(uint32_t index, uint8_t owner)
 	return length;
 }
 
-int frame_audit(const char **why)
+__attribute__((cold)) int frame_audit(const char **why)
 {
 	static uint64_t used[OWNER_MAX], unused[OWNER_MAX];
 	uint64_t promised = 0;

@@ -21,7 +21,7 @@ static uint64_t frames_for(uint64_t bytes)
 
 /* First fit, 64-aligned; false when a part is too big or there are too many. Those to be shared come
  * first. */
-bool vmem_place_parts(struct vmem *m, uint32_t part_count)
+__attribute__((cold)) bool vmem_place_parts(struct vmem *m, uint32_t part_count)
 {
 	uint32_t end[1 + SNAPSHOT_SPILL_MAX] = {RECORD_HEAD};
 
@@ -104,7 +104,7 @@ static int allocate_maps(struct vmem *m, const struct vmem_config *config)
 	return 0;
 }
 
-int vmem_init(struct vmem *m, const struct vmem_config *config)
+__attribute__((cold)) int vmem_init(struct vmem *m, const struct vmem_config *config)
 {
 	uint64_t end;
 
@@ -170,7 +170,7 @@ static uint64_t *boot_l3(struct vmem *m, uint64_t address)
 	}
 }
 
-int vmem_map_bundle(struct vmem *m, ipa_t start, pa_t memory, uint64_t pages)
+__attribute__((cold)) int vmem_map_bundle(struct vmem *m, ipa_t start, pa_t memory, uint64_t pages)
 {
 	if (m->boot || (start.value | memory.value) & PAGE_MASK ||
 	    pages > m->ram_size >> PAGE_SHIFT ||
