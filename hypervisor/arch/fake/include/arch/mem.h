@@ -10,6 +10,7 @@ pa_t ptr_pa(const void *pointer);
 void arch_page_copy(void *to, const void *from);
 void arch_page_zero(void *page);
 void arch_table_copy(uint64_t *to, const uint64_t *from, uint64_t clear);
+void *arch_copy_words(void *to, const void *from, size_t size);
 void arch_exec_sync(void *page);
 
 uint64_t arch_entry_read(const uint64_t *entry);
