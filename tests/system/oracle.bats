@@ -40,6 +40,7 @@ setup() {
 		"$(field ram_file)" "$seed" "$OPERATIONS" {AVISOR_LOCK_FD}<&-
 	echo "$output"
 	say "$(tail -n 1 <<<"$output")"
+	[ "$status" -eq 0 ] || say "hypervisor:" "$(hypervisor_log | tail -n 15)" "$(avctl ps 2>&1)" "$(avctl events 2>&1 | tail -n 12)"
 	expect_status 0
 	[ "$(tail -n 1 <<<"$output" | json 'd["copied_back"]["two"] != "0" and d["copied_back"]["one"] == "0"')" = True ]
 }

@@ -45,7 +45,7 @@ class Agent:
         tag = f"{self.number:x}"
         self.port.sendall(f"\n{tag} {words}\n".encode())
         rows = []
-        for line in self.lines:
+        for line in self.read(words):
             if not line.startswith(tag + " "):
                 continue
             kind, _, rest = line[len(tag) + 1:].strip().partition(" ")
@@ -59,6 +59,14 @@ class Agent:
             else:
                 raise Wrong(f"{words}: {line[len(tag) + 1:].strip()}")
         raise Wrong(f"{words}: no answer")
+
+
+    def read(self, words):
+        try:
+            for line in self.lines:  # not "yield from", which would close it
+                yield line
+        except TimeoutError:
+            raise Wrong(f"{words}: no answer in {LIMIT} s") from None
 
 
 class Ram:
