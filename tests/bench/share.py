@@ -111,6 +111,8 @@ def measure(build, runs, walls, say):
     for name in "lock_handover", "ring_message":
         entries.append(entry(name, "instructions", [count[name] for count in counts]))
     entries.append(entry(f"memcpy.{MESSAGE}b", "instructions", [count["memcpy"] * MESSAGE for count in counts]))
+    entries.append(entry("memcpy.rtt", "instructions", [count["memcpy"] * MESSAGE * 2 for count in counts],
+                         f"{MESSAGE} bytes there and back; beside doorbell_rtt"))
     times = [wall_once(build) for _ in range(walls)]
     if not times:
         return entries
@@ -126,6 +128,9 @@ def measure(build, runs, walls, say):
     rate("console_msgs_s", "64 B/s", "console_stream", MESSAGE)
     for name in "lock_handover", "console_handover":
         entries.append(entry(f"{name}_us.smp2", "us", [time[name] / 1000 for time in times]))
+    beside = "there and back; beside doorbell_rtt_us.smp2"
+    entries.append(entry("console_rtt_us.smp2", "us", [time["console_handover"] / 500 for time in times], beside))
+    entries.append(entry("memcpy_rtt_us", "us", [time["memcpy"] * MESSAGE / 500 for time in times], beside))
     return entries
 
 
