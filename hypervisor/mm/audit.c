@@ -82,6 +82,14 @@ static uint64_t writable_leaves(const uint64_t *l3)
 	return count;
 }
 
+/* What a borrowed leaf may differ in: it may be reached or executed already in the one table and not yet in the other. */
+static uint64_t difference(uint64_t one, uint64_t other)
+{
+	uint64_t reach = one & other & S2_BUNDLE ? S2_VALID : 0;
+
+	return (one ^ other) & ~(S2_OWN | S2_XN | reach);
+}
+
 static bool check_entries(struct audit *a, uint32_t index)
 {
 	const struct frame *node = frame_at(index);
@@ -109,7 +117,7 @@ static bool check_entries(struct audit *a, uint32_t index)
 			continue;
 		}
 		if (base)
-			CHECK(!((entry ^ base[i]) & ~(S2_OWN | S2_XN)),
+			CHECK(!difference(entry, base[i]),
 			      "a borrowed entry differs from the base's");
 		else
 			CHECK(!(entry & S2_VALID) || entry & S2_BUNDLE,
@@ -283,7 +291,7 @@ static bool check_live(struct audit *a)
 			      "a dirty page lies in a shared table");
 		}
 		if (m->base && !bit)
-			CHECK(!((leaf ^ leaf_from(m->base->root, at)) & ~(S2_OWN | S2_XN)),
+			CHECK(!difference(leaf, leaf_from(m->base->root, at)),
 			      "a clean page differs from the base");
 	}
 	for (uint32_t c = m->dirty_first; c; c = m->chunks[c - 1].next) {

@@ -20,7 +20,7 @@ static const uint64_t *below(uint64_t entry)
 
 static uint64_t page_of(uint64_t leaf)
 {
-	return leaf & S2_VALID ? leaf & S2_ADDRESS : 0;
+	return s2_has_page(leaf) ? leaf & S2_ADDRESS : 0;
 }
 
 /* The page goes on where the run stops, in memory too; one that is not there goes on not there. */

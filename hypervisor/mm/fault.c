@@ -23,11 +23,14 @@ static void count_tlbi(struct vmem *m, bool wide)
 		m->stats.tlbi_local++;
 }
 
+#define GROUP 64      /* pages: what is done for one of them is done for its neighbours */
+#define REWRITTEN 256 /* pages of the image in groups: a guest that patches itself all over */
+
 /*
- * The page of this leaf may be executed from now on, in this table and in those of this VM it was
- * borrowed from. Taking away XN needs no break-before-make; who still has it cached faults once more.
+ * The page of this leaf may be read and executed from now on, in this table and in those of this VM it was
+ * borrowed from. Giving rights needs no break-before-make; who still has the old ones cached faults once more.
  */
-static void make_executable(struct vmem *m, uint64_t *l3, uint64_t index)
+static void expose(struct vmem *m, uint64_t *l3, uint64_t index)
 {
 	uint64_t *table = l3;
 	uint64_t entry;
@@ -38,17 +41,28 @@ static void make_executable(struct vmem *m, uint64_t *l3, uint64_t index)
 		const struct frame *node = frame_at(frame_index(ptr_pa(table)));
 
 		entry = arch_entry_read(&table[index]);
-		arch_entry_write(&table[index], entry & ~S2_XN);
+		arch_entry_write(&table[index], (entry & ~S2_XN) | S2_VALID);
 		if (entry & S2_OWN || !node->base || node_is_foreign(node))
 			return;
 		table = frame_ptr(node->base);
 	}
 }
 
+/* Where one page is read or executed, its neighbours are likely to be. */
+static void expose_group(struct vmem *m, uint64_t *l3, uint64_t index)
+{
+	uint64_t first = index / GROUP * GROUP;
+
+	for (uint64_t i = first; i < first + GROUP; i++)
+		if (arch_entry_read(&l3[i]) & S2_XN)
+			expose(m, l3, i);
+}
+
+/* What is cached of the leaf may allow less than it does. */
 static enum vmem_fault spurious(struct vmem *m, ipa_t address)
 {
 	count_tlbi(m, false);
-	arch_tlb_leaf(address, false);
+	arch_tlb_relaxed(address);
 	return VMEM_SPURIOUS;
 }
 
@@ -56,11 +70,14 @@ static enum vmem_fault spurious(struct vmem *m, ipa_t address)
  * fetches apart. */
 static enum vmem_fault allowed(struct vmem *m, ipa_t address, bool write, uint64_t *l3)
 {
-	uint64_t index = s2_l3_index(address.value);
+	uint64_t index = s2_l3_index(address.value), old = arch_entry_read(&l3[index]);
 
-	if (!write && arch_entry_read(&l3[index]) & S2_XN)
-		make_executable(m, l3, index);
-	return spurious(m, address);
+	if (!write && old & S2_XN)
+		expose_group(m, l3, index);
+	if (old & S2_VALID)
+		return spurious(m, address);
+	arch_table_barrier(); /* nothing is cached of a leaf that was not valid */
+	return VMEM_SPURIOUS;
 }
 
 /* The leaf at `index` of this chunk is writable from now on. */
@@ -84,15 +101,20 @@ static void adopt_table(struct vmem *m, struct dirty_chunk *chunk, uint64_t *l3)
 		chunk->bits[i] = 0;
 }
 
-/* A fresh page with what the guest sees at this leaf now; its descriptor. */
+/* A fresh page with what the guest sees at this leaf now; its descriptor. A page of the image may be executed at once. */
 static inline uint64_t fill_page(struct vmem *m, uint32_t frame, uint64_t old)
 {
 	void *page = frame_ptr(frame);
 
-	if (old & S2_VALID) {
+	if (s2_has_page(old)) {
 		arch_page_copy(page, pa_ptr(s2_pa(old)));
 		m->stats.pages_copied++;
-		m->ram_count += (old & S2_BUNDLE) != 0;
+		if (unlikely(old & S2_BUNDLE)) {
+			m->ram_count++;
+			m->stats.cache_syncs++;
+			arch_exec_sync(page);
+			return frame_pa(frame).value | S2_PAGE | S2_WRITE | S2_OWN;
+		}
 	} else {
 		arch_page_zero(page);
 		m->stats.pages_zeroed++;
@@ -152,6 +174,12 @@ static void publish_l3(struct vmem *m, const struct vmem_walk *walk, uint64_t *l
 	publish(m, walk->root_entry, l2, address, wide);
 }
 
+/* The guest patches itself all over: a page of its image that it reads it will write. */
+static bool rewrites(const struct vmem *m, uint64_t leaf)
+{
+	return leaf & S2_BUNDLE && m->rewritten >= REWRITTEN && !m->snapshot_count && !m->source;
+}
+
 /* A page that is not executable yet, in a table of the VM this one is a clone of: that table is not ours to write. */
 static bool needs_own_table(const struct vmem *m, const uint64_t *l3, uint64_t leaf)
 {
@@ -173,7 +201,8 @@ static enum vmem_fault table_fault(struct vmem *m, ipa_t address, bool write, bo
 			return vmem_fault(m, address, write, wide);
 		}
 		old = walk.l3 ? arch_entry_read(&walk.l3[index]) : 0;
-		if (old & S2_VALID && !write && !needs_own_table(m, walk.l3, old))
+		write |= rewrites(m, old);
+		if (s2_has_page(old) && !write && !needs_own_table(m, walk.l3, old))
 			return allowed(m, address, write, walk.l3);
 		if (frame_available(&m->budget) >= (walk.l2_private ? 2 : 3))
 			break;
@@ -181,12 +210,12 @@ static enum vmem_fault table_fault(struct vmem *m, ipa_t address, bool write, bo
 			return VMEM_STARVED;
 	}
 
-	bool only_table = old & S2_VALID && !write;
+	bool only_table = s2_has_page(old) && !write;
 	uint64_t leaf = only_table ? 0 : fill_page(m, frame_alloc(&m->budget, FRAME_DATA), old);
 	uint64_t *l3 = copy_table(m, walk.l3, FRAME_L3);
 
 	if (only_table)
-		make_executable(m, l3, index);
+		expose(m, l3, index);
 	else
 		arch_entry_write(&l3[index], leaf);
 	publish_l3(m, &walk, l3, address, wide);
@@ -194,7 +223,7 @@ static enum vmem_fault table_fault(struct vmem *m, ipa_t address, bool write, bo
 	if (only_table)
 		return VMEM_SPURIOUS;
 	mark_dirty(m, chunk, index);
-	return old & S2_VALID ? VMEM_COPIED : VMEM_TOUCHED;
+	return s2_has_page(old) ? VMEM_COPIED : VMEM_TOUCHED;
 }
 
 static struct vmem_attach *find_attach(struct vmem *m, uint64_t address)
@@ -243,6 +272,58 @@ static enum vmem_fault region_fault(struct vmem *m, ipa_t address, bool write, b
 	return VMEM_LINKED;
 }
 
+/* The page before this one was copied: the guest goes on. Not once it has snapshots: what is copied then may be copied after
+ * each restore. */
+static bool goes_on(const struct vmem *m, const uint64_t *l3, uint64_t index)
+{
+	return index && !m->snapshot_count && !m->source &&
+	       (arch_entry_read(&l3[index - 1]) & (S2_OWN | S2_WRITE)) == (S2_OWN | S2_WRITE);
+}
+
+/*
+ * A page of the image. A guest that boots and writes to one right after the one before it will go on (a kernel that
+ * relocates itself, or memory of its initramfs that is used again), and one that has done so a lot patches its text, page
+ * by page, after it has read it. So pages are copied with those that follow, up to the next multiple of GROUP, behind one
+ * invalidation if any: each costs all that the TLBs hold of this VM.
+ */
+static __attribute__((noinline, cold)) enum vmem_fault image_fault(struct vmem *m,
+								   struct dirty_chunk *chunk,
+								   ipa_t address, bool write,
+								   bool wide)
+{
+	uint64_t leaf[GROUP], index = s2_l3_index(address.value),
+			      room = frame_available(&m->budget);
+	uint64_t *entry = &chunk->l3[index], count = 0, old = arch_entry_read(entry), most = 1;
+	bool cached = false;
+
+	if (rewrites(m, old) || (write && goes_on(m, chunk->l3, index)))
+		most = GROUP - index % GROUP;
+	else if (!write)
+		return allowed(m, address, write, chunk->l3);
+	if (!room)
+		return vmem_reclaim(m) ? vmem_fault(m, address, write, wide) : VMEM_STARVED;
+	do {
+		old = arch_entry_read(&entry[count]);
+		leaf[count] = fill_page(m, frame_alloc(&m->budget, FRAME_DATA), old);
+		mark_dirty(m, chunk, index + count);
+		if (old & S2_VALID)
+			arch_entry_write(&entry[count], 0);
+		cached |= old & S2_VALID;
+		count++;
+	} while (count < most && count < room && arch_entry_read(&entry[count]) & S2_BUNDLE);
+	if (cached) {
+		count_tlbi(m, wide);
+		arch_tlb_leaves(address, count, wide);
+	} else {
+		arch_table_barrier();
+	}
+	for (uint64_t i = 0; i < count; i++)
+		arch_entry_write(&entry[i], leaf[i]);
+	arch_table_barrier();
+	m->rewritten += most > 1 ? count : 0;
+	return VMEM_COPIED;
+}
+
 enum vmem_fault vmem_fault(struct vmem *m, ipa_t address, bool write, bool wide)
 {
 	uint64_t offset = address.value - m->ram_base;
@@ -266,9 +347,12 @@ enum vmem_fault vmem_fault(struct vmem *m, ipa_t address, bool write, bool wide)
 		mark_dirty(m, chunk, index);
 		m->stats.made_writable++;
 		count_tlbi(m, false);
-		arch_tlb_leaf(address, false);
+		arch_tlb_relaxed(address);
 		return VMEM_MADE_WRITABLE;
 	}
+
+	if (unlikely(old & S2_BUNDLE))
+		return image_fault(m, chunk, address, write, wide);
 
 	uint32_t frame = frame_alloc(&m->budget, FRAME_DATA);
 
@@ -289,7 +373,7 @@ enum vmem_fault vmem_fault(struct vmem *m, ipa_t address, bool write, bool wide)
 	}
 	arch_entry_write(entry, 0);
 	count_tlbi(m, wide);
-	arch_tlb_leaf(address, wide);
+	arch_tlb_leaves(address, 1, wide);
 	arch_entry_write(entry, leaf);
 	arch_table_barrier();
 	return VMEM_COPIED;
@@ -327,5 +411,5 @@ void *vmem_host_access(struct vmem *m, ipa_t address, bool write)
 	}
 	vmem_walk(m, address.value, &walk);
 	leaf = walk.l3 ? arch_entry_read(&walk.l3[index]) : 0;
-	return leaf & S2_VALID ? pa_ptr(s2_pa(leaf)) : zeros;
+	return s2_has_page(leaf) ? pa_ptr(s2_pa(leaf)) : zeros;
 }

@@ -19,7 +19,8 @@
 #define KEEP_ROUNDS 64 /* then all are given up once */
 #define KEEP_SPARE 64  /* frames that must be left */
 
-static uint64_t no_entries[S2_TABLE_ENTRIES]; /* never written; const it would be 4 KiB of the image */
+static uint64_t
+	no_entries[S2_TABLE_ENTRIES]; /* never written; const it would be 4 KiB of the image */
 
 static struct dirty_history *history_of(struct vmem *m, const struct dirty_chunk *chunk)
 {
@@ -46,7 +47,7 @@ static void copy_back(struct vmem *m, uint64_t *entry, uint64_t base_leaf)
 	uint64_t leaf = arch_entry_read(entry);
 	void *page = pa_ptr(s2_pa(leaf));
 
-	if (base_leaf & S2_VALID)
+	if (s2_has_page(base_leaf))
 		arch_page_copy(page, pa_ptr(s2_pa(base_leaf)));
 	else
 		arch_page_zero(page);
@@ -138,7 +139,7 @@ void vmem_keep_end(struct vmem *m, uint32_t first)
 
 static bool same_page(const uint64_t *page, uint64_t base_leaf)
 {
-	const uint64_t *other = base_leaf & S2_VALID ? pa_ptr(s2_pa(base_leaf)) : no_entries;
+	const uint64_t *other = s2_has_page(base_leaf) ? pa_ptr(s2_pa(base_leaf)) : no_entries;
 
 	for (uint32_t i = 0; i < PAGE_SIZE / sizeof(*page); i++)
 		if (page[i] != other[i])

@@ -6,7 +6,8 @@
  *
  * Two ignored bits are ours. OWN: this entry is the one owner of the frame it points to (data or
  * table). BUNDLE: the page belongs to the boot image; nobody frees it and it does not count as
- * committed.
+ * committed. Such a leaf is not VALID until its page is read or executed: then a write to it before that needs no
+ * invalidation.
  */
 #pragma once
 #include "core/types.h"
@@ -42,6 +43,12 @@ static inline uint64_t s2_l2_index(uint64_t address)
 static inline uint64_t s2_l3_index(uint64_t address)
 {
 	return address >> PAGE_SHIFT & (S2_TABLE_ENTRIES - 1);
+}
+
+/* A leaf with contents, whether the guest reaches them without a fault or not. */
+static inline bool s2_has_page(uint64_t leaf)
+{
+	return leaf & (S2_VALID | S2_BUNDLE);
 }
 
 static inline pa_t s2_pa(uint64_t descriptor)

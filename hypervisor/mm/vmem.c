@@ -182,10 +182,11 @@ __attribute__((cold)) int vmem_map_bundle(struct vmem *m, ipa_t start, pa_t memo
 
 		if (!l3)
 			return AV_E_NO_MEMORY;
-		if (l3[s2_l3_index(at)] & S2_VALID)
+		if (s2_has_page(l3[s2_l3_index(at)]))
 			return AV_E_INVALID;
-		arch_entry_write(&l3[s2_l3_index(at)],
-				 (memory.value + (i << PAGE_SHIFT)) | S2_PAGE | S2_XN | S2_BUNDLE);
+		arch_entry_write(&l3[s2_l3_index(at)], ((memory.value + (i << PAGE_SHIFT)) |
+							S2_PAGE | S2_XN | S2_BUNDLE) &
+							       ~S2_VALID);
 	}
 	arch_table_barrier();
 	return 0;

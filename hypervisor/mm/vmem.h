@@ -126,6 +126,7 @@ struct vmem {
 	struct dirty_history *history; /* one a chunk; NULL: no page is copied back */
 	uint64_t round;                /* restores to a base */
 	uint64_t kept_count;           /* pages that the last of them kept */
+	uint64_t rewritten;            /* pages of the image copied in groups: see image_fault() */
 	struct vmem_stats stats;
 	bool host_starved; /* a write of vmem_host_access() found no frame; its caller clears it */
 

@@ -5,26 +5,42 @@
 #include "arch/sysreg.h"
 #include "core/counters.h"
 
-void arch_tlb_leaf(ipa_t address, bool wide)
+void arch_tlb_leaves(ipa_t address, uint64_t count, bool wide)
 {
-	uint64_t operand = address.value >> 12;
+	uint64_t operand = address.value >> 12, end = operand + count;
 
 	if (wide) {
 		dsb(ishst);
-		__asm__ volatile("tlbi ipas2le1is, %0" ::"r"(operand));
+		for (; operand < end; operand++)
+			__asm__ volatile("tlbi ipas2le1is, %0" ::"r"(operand));
 		dsb(ish);
 		__asm__ volatile("tlbi vmalle1is");
 		dsb(ish);
 		counters.tlbi_broadcast++;
 	} else {
 		dsb(nshst);
-		__asm__ volatile("tlbi ipas2le1, %0" ::"r"(operand));
+		for (; operand < end; operand++)
+			__asm__ volatile("tlbi ipas2le1, %0" ::"r"(operand));
 		dsb(nsh);
 		__asm__ volatile("tlbi vmalle1");
 		dsb(nsh);
 		counters.tlbi_local++;
 	}
 	isb();
+}
+
+void arch_tlb_relaxed(ipa_t address)
+{
+	uint64_t operand = address.value >> 12;
+
+	dsb(ishst);
+	__asm__ volatile("tlbi ipas2le1, %0" ::"r"(operand));
+	dsb(nsh);
+	operand = sysreg_read(far_el2) << 8 >> 20; /* VA[55:12] */
+	__asm__ volatile("tlbi vaae1, %0" ::"r"(operand));
+	dsb(nsh);
+	isb();
+	counters.tlbi_local++;
 }
 
 void arch_tlb_table(ipa_t address, bool wide)

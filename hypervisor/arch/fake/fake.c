@@ -430,10 +430,17 @@ static void invalidate(ipa_t address, bool wide, uint32_t first_level)
 	}
 }
 
-void arch_tlb_leaf(ipa_t address, bool wide)
+void arch_tlb_leaves(ipa_t address, uint64_t count, bool wide)
+{
+	for (uint64_t i = 0; i < count && !(fake.skip & FAKE_SKIP_LEAF); i++)
+		invalidate(ipa(address.value + (i << PAGE_SHIFT)), wide, 3);
+}
+
+/* The fake guest's VAs are its IPAs. */
+void arch_tlb_relaxed(ipa_t address)
 {
 	if (!(fake.skip & FAKE_SKIP_LEAF))
-		invalidate(address, wide, 3);
+		invalidate(address, false, 3);
 }
 
 void arch_tlb_table(ipa_t address, bool wide)

@@ -12,8 +12,15 @@ static inline void arch_table_barrier(void)
 	__asm__ volatile("dsb ishst" ::: "memory");
 }
 
-/* One leaf: IPAS2LE1, then the combined stage 1+2 entries. */
-void arch_tlb_leaf(ipa_t address, bool wide);
+/* The leaves of `count` pages from here on: IPAS2LE1 for each, then all combined stage 1+2 entries: EL2 does not know under
+ * which VAs. */
+void arch_tlb_leaves(ipa_t address, uint64_t count, bool wide);
+/*
+ * A leaf allows more than it did, its output address is the same: what this PE holds of the VA in FAR_EL2 (VAAE1) and of this
+ * IPA is enough for the access that faulted. Whoever has the old rights cached under another VA, or on another PE, faults
+ * and is served the same way (Arm ARM D8.14.1: no break-before-make).
+ */
+void arch_tlb_relaxed(ipa_t address);
 /* A table entry above a leaf changed: IPAS2E1 (walk caches too), then the combined entries. */
 void arch_tlb_table(ipa_t address, bool wide);
 /* Every VMID of every PE: TLBI ALLE1IS. */

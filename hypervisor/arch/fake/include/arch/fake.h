@@ -26,12 +26,12 @@ enum fake_access {
 /* What a test may leave out, to see that it is noticed. */
 enum fake_skip {
 	FAKE_SKIP_NONE,
-	FAKE_SKIP_LEAF = 1,       /* arch_tlb_leaf() does nothing */
+	FAKE_SKIP_LEAF = 1,       /* arch_tlb_leaves() does nothing */
 	FAKE_SKIP_TABLE = 2,      /* arch_tlb_table() does nothing */
 	FAKE_SKIP_ALL = 4,        /* arch_tlb_all() does nothing */
 	FAKE_SKIP_BREAK = 8,      /* the zero before a new descriptor is not written */
 	FAKE_LOCAL_ONLY = 16,     /* wide is ignored */
-	FAKE_LEAF_FOR_TABLE = 32, /* arch_tlb_table() does what arch_tlb_leaf() does */
+	FAKE_LEAF_FOR_TABLE = 32, /* arch_tlb_table() does what arch_tlb_leaves() does */
 	FAKE_SKIP_EXEC = 64       /* arch_exec_sync() does nothing */
 };
 
