@@ -14,6 +14,7 @@
 #include "mm/node.h"
 
 #define unlikely(x) __builtin_expect(!!(x), 0)
+#define RARE __attribute__((noinline, cold)) /* small, and out of the way of first writes */
 
 static void count_tlbi(struct vmem *m, bool wide)
 {
@@ -49,7 +50,7 @@ static void expose(struct vmem *m, uint64_t *l3, uint64_t index)
 }
 
 /* Where one page is read or executed, its neighbours are likely to be. */
-static void expose_group(struct vmem *m, uint64_t *l3, uint64_t index)
+static RARE void expose_group(struct vmem *m, uint64_t *l3, uint64_t index)
 {
 	uint64_t first = index / GROUP * GROUP;
 
@@ -68,7 +69,7 @@ static enum vmem_fault spurious(struct vmem *m, ipa_t address)
 
 /* The leaf allows what was asked for, but perhaps to be executed: the caller does not say reads and
  * fetches apart. */
-static enum vmem_fault allowed(struct vmem *m, ipa_t address, bool write, uint64_t *l3)
+static RARE enum vmem_fault allowed(struct vmem *m, ipa_t address, bool write, uint64_t *l3)
 {
 	uint64_t index = s2_l3_index(address.value), old = arch_entry_read(&l3[index]);
 
@@ -124,7 +125,7 @@ static inline uint64_t fill_page(struct vmem *m, uint32_t frame, uint64_t old)
 }
 
 /* A private table in place of `old`, or an empty one. */
-static uint64_t *copy_table(struct vmem *m, const uint64_t *old, enum frame_kind kind)
+static RARE uint64_t *copy_table(struct vmem *m, const uint64_t *old, enum frame_kind kind)
 {
 	uint32_t index = frame_alloc(&m->budget, kind);
 	uint64_t *table = frame_ptr(index);
@@ -161,8 +162,8 @@ static void publish(struct vmem *m, uint64_t *entry, const uint64_t *table, ipa_
 
 /* Make l3 what the live tree has at this address; the L2 above it is copied when it is not private.
  */
-static void publish_l3(struct vmem *m, const struct vmem_walk *walk, uint64_t *l3, ipa_t address,
-		       bool wide)
+static RARE void publish_l3(struct vmem *m, const struct vmem_walk *walk, uint64_t *l3,
+			    ipa_t address, bool wide)
 {
 	if (walk->l2_private) {
 		publish(m, &walk->l2[s2_l2_index(address.value)], l3, address, wide);
@@ -187,7 +188,7 @@ static bool needs_own_table(const struct vmem *m, const uint64_t *l3, uint64_t l
 }
 
 /* RAM in a chunk whose private L3 is not known: find it, or copy the tables down to it. */
-static enum vmem_fault table_fault(struct vmem *m, ipa_t address, bool write, bool wide)
+static RARE enum vmem_fault table_fault(struct vmem *m, ipa_t address, bool write, bool wide)
 {
 	struct dirty_chunk *chunk = &m->chunks[(address.value - m->ram_base) >> REGION_2M_SHIFT];
 	uint64_t index = s2_l3_index(address.value);
@@ -239,7 +240,7 @@ static bool may_write(const struct vmem_attach *attach, ipa_t address)
 	return region_tables_leaf(attach->tables, address.value - attach->start) & S2_WRITE;
 }
 
-static enum vmem_fault region_fault(struct vmem *m, ipa_t address, bool write, bool wide)
+static RARE enum vmem_fault region_fault(struct vmem *m, ipa_t address, bool write, bool wide)
 {
 	struct vmem_attach *attach = find_attach(m, address.value);
 	struct vmem_walk walk;
@@ -286,10 +287,8 @@ static bool goes_on(const struct vmem *m, const uint64_t *l3, uint64_t index)
  * by page, after it has read it. So pages are copied with those that follow, up to the next multiple of GROUP, behind one
  * invalidation if any: each costs all that the TLBs hold of this VM.
  */
-static __attribute__((noinline, cold)) enum vmem_fault image_fault(struct vmem *m,
-								   struct dirty_chunk *chunk,
-								   ipa_t address, bool write,
-								   bool wide)
+static RARE enum vmem_fault image_fault(struct vmem *m, struct dirty_chunk *chunk, ipa_t address,
+					bool write, bool wide)
 {
 	uint64_t leaf[GROUP], index = s2_l3_index(address.value),
 			      room = frame_available(&m->budget);
