@@ -101,8 +101,8 @@ static void emulate_odd(struct vcpu *vcpu, uint64_t esr, uint64_t address, uint6
 }
 
 /* Below the RAM, and not the plain case. */
-static __attribute__((noinline)) void odd_device(struct vcpu *vcpu, uint64_t esr, uint64_t address,
-						 uint64_t far)
+static __attribute__((noinline, cold)) void odd_device(struct vcpu *vcpu, uint64_t esr,
+						       uint64_t address, uint64_t far)
 {
 	if (flash_is_at(vcpu->vm, address) &&
 	    flash_fault(vcpu, address, is_write(esr), ESR_EC(esr) == EC_IABORT_LOWER)) {
