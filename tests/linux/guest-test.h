@@ -5,3 +5,4 @@
 #include <stdint.h>
 
 int exchange(uint64_t count); /* 0: all is as it should be */
+int crowd(void);              /* until its input ends */

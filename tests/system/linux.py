@@ -3,16 +3,20 @@
 """linux.py MODE AVCTL ROUNDS VM... - Debian's kernel at a shell, in a set that is up.
 
 back    Show 10 of issue 2: taken back in time
-busy    several at work, each restored again and again while the others run
+crowd   several at work, each taken and restored at random while the others run; then all spin (ROUNDS: seconds of it)
 life    reboot, power-off and panic, as the kernel does them
 smp     several vCPUs: all found, each off and on again, all busy while the VM is restored, reboot and power-off
 
 Acts as a user does: types on `avctl console` (a pseudo terminal), and runs `avctl snapshot take` and `avctl restore`.
 Waits for what must appear, with a deadline, never for a time. Exit code 1 and one line that says what was wrong.
 """
-import json, os, pty, re, select, signal, subprocess, sys, time
+import json, os, pty, random, re, select, signal, subprocess, sys, time, zlib
 
-BAD = r"BUG|Oops|WARNING|stall|soft lockup|Unable to handle|Bad mode|Call trace"
+BAD = r"BUG|Oops|WARNING|stall|starved|[Ll]ockup|LOCKUP|Unable to handle|Bad mode|Call trace"
+
+
+HZ = 250  # of Debian's kernels
+SLICE = 0.005  # a turn, in seconds, unless the set says otherwise
 
 
 class Failed(Exception):
@@ -60,11 +64,11 @@ class Console:
         self.expect(rb"linux\$ ")
         self.run("stty -echo; dmesg -n 4") # the agent's notices would stand in the middle of what commands print
 
-    def run(self, command):
+    def run(self, command, seconds=20):
         """The command's output; it must succeed. The shell is at its prompt before and after."""
         Console.count += 1
         self.send(f"{command}; echo EN''D{Console.count}=$?\n")
-        before, match = self.expect(rb"END%d=(\d+)\s+linux\$ " % Console.count)
+        before, match = self.expect(rb"END%d=(\d+)\s+linux\$ " % Console.count, seconds)
         text = before.replace(b"\r", b"").decode(errors="replace")
         check(match[1] == b"0", f"{command}: exit code {match[1].decode()}: {text}")
         return text.strip()
@@ -154,10 +158,10 @@ def hvc0_answers(machine, word):
     console.close()
 
 
-def at_shell(machine):
+def at_shell(machine, seconds=60):
     """A console whose guest has booted, at the prompt."""
     console = machine.console("--replay", "1000")
-    console.expect(rb"avisor-linux: up", 60)
+    console.expect(rb"avisor-linux: up", seconds)
     console.settle()
     return console
 
@@ -196,26 +200,139 @@ WORK = ("for j in 1 2; do (while :; do dd if=/dev/urandom of=/tmp/$j bs=4k count
         "done >/dev/null 2>&1")
 
 
-def busy(avctl, rounds, *vms):
-    machines = [Machine(avctl, vm) for vm in vms]
-    consoles = [at_shell(machine) for machine in machines]
-    for machine, console in zip(machines, consoles):
-        console.run(WORK)
-        machine("snapshot", "take", machine.vm, "--name", "busy", "--pin")
-    for number in range(rounds):
-        for machine in machines:
-            machine("restore", machine.vm, "--name", "busy", *(["--no-undo"] if number % 3 else []))
-            if number % 10 == 9:
-                machine("snapshot", "take", machine.vm)
-    for machine, console in zip(machines, consoles):
-        console.send("\n")
-        console.expect(rb"linux\$ ")
-        jobs = console.run("jobs | wc -l")
-        check(jobs == "2", f"of the guest's two jobs there are: {jobs!r}")
-        clock = Clock(console)
-        clock.until(clock.read()[1] + 0.5)
-        no_complaints(console)
-        console.close()
+class Tenant:
+    """One VM of the crowd, at `guest-test crowd`: what files it must have now, and had at each snapshot."""
+
+    def __init__(self, avctl, vm, dice):
+        self.machine, self.dice = Machine(avctl, vm), dice
+        self.files, self.snapshots = {}, {}
+
+    def begin(self):
+        self.console = at_shell(self.machine, 180)  # all of them boot at once
+        self.console.send("guest-test crowd\n")
+        self.console.expect(rb"crowd: begun\s", 60)
+
+    def tell(self, command):
+        """The answer."""
+        Console.count += 1
+        self.console.send(f"{command} {Console.count}\n")
+        self.console.expect(rb"%s %d= " % (command.encode(), Console.count), 60)
+        return self.console.expect(rb"\n", 60)[0].decode(errors="replace").strip()
+
+    def write(self):
+        """A file of which the contents are known here."""
+        word, size = f"{self.dice.getrandbits(64):016x}", self.dice.randrange(1, 100000)
+        said = self.tell(f"write {word} {size}")
+        check(said == "written", f"{self.machine.vm} writes no file: {said!r}")
+        self.files = {**self.files, word: (size, zlib.crc32((word * (size // 16 + 1))[:size].encode()))}
+
+    def look(self):
+        *found, torn = [word.split(":") for word in self.tell("look").split()]
+        found = {name: (int(size), int(crc, 16)) for name, size, crc in found}
+        check(found == self.files, f"{self.machine.vm} has files {found}, not {self.files}")
+        check(torn == ["torn", "0"], f"{self.machine.vm} read back what it had not written: {torn}")
+
+    def looks_well(self):
+        said = self.tell("complaints")
+        check(said == "end", f"{self.machine.vm}: the kernel complains: {said}")
+
+    def take(self):
+        if len(self.snapshots) == 4:
+            oldest = min(self.snapshots, key=int)
+            self.machine("snapshot", "delete", self.machine.vm, oldest)
+            del self.snapshots[oldest]
+        self.write()
+        self.snapshots[self.machine("snapshot", "take", self.machine.vm, "-o", "name")] = self.files
+
+    def restore(self):
+        self.looks_well()  # what it says goes with the rest
+        self.write()
+        number = self.dice.choice(list(self.snapshots))
+        self.machine("restore", self.machine.vm, "--id", number, *self.dice.choice([["--no-undo"], []]))
+        self.files = self.snapshots[number]
+        self.look()
+
+    def seconds(self):
+        """CPU time, and the VM's own, of one moment."""
+        status = json.loads(self.machine("status", self.machine.vm, "-o", "json"))
+        return status["stats"]["cpu_ms"] / 1000, status["uptime_ms"] / 1000
+
+    def reading(self):
+        """CPU time as EL2 counts it, timer interrupts, and seconds in which Linux says that it was busy, of all its vCPUs."""
+        match = re.match(r"\s*\d+:((?:\s+\d+)+)\s.*arch_timer\s+cpu\s(.*)", self.tell("ticks"))
+        check(match, "no timer interrupts, or no /proc/stat")
+        busy = [int(word) for word in match[2].split()]
+        return self.seconds()[0], sum(int(word) for word in match[1].split()), (sum(busy[:3]) + sum(busy[5:7])) / 100
+
+
+def qemu_seconds():
+    """CPU time that the host let QEMU have."""
+    with open(f"{os.environ['XDG_RUNTIME_DIR']}/avisor/{os.environ['AVCTL_SET']}/machine.json") as file:
+        pid = json.load(file)["pid"]
+    with open(f"/proc/{pid}/stat") as file:
+        words = file.read().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def spins(tenants, seconds):
+    """
+    What is wrong with the shares and the ticks of VMs that do nothing but spin, if anything. Linux counts its busy time by its
+    ticks; EL2 counts the time that it let the VM have. A vCPU whose turn comes has a tick at once for all that it missed while it
+    waited: one more each turn, so that there may be more of them in a second of EL2's. There are less when the host has no time for
+    QEMU: then EL2's time goes on and the guest does not.
+    """
+    host, begun = qemu_seconds(), [tenant.reading() for tenant in tenants]
+    deadline = time.monotonic() + seconds
+    before = [tenant.seconds() for tenant in tenants]
+    while (left := deadline - time.monotonic()) > 0:
+        time.sleep(left)
+    after = [tenant.seconds() for tenant in tenants]
+    shares = [(b[0] - a[0]) / (b[1] - a[1]) for a, b in zip(before, after)]
+    ended = [tenant.reading() for tenant in tenants]
+    given = min(1, (qemu_seconds() - host) / sum(b[0] - a[0] for a, b in zip(begun, ended)))
+    rates = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in zip(begun, ended)]
+    own = [(b[1] - a[1]) / max(b[2] - a[2], 0.01) for a, b in zip(begun, ended)]
+    mean = sum(shares) / len(shares)
+    say(f"spinning, with {given:.0%} of the CPU time that QEMU could use: " +
+        "; ".join(f"{share:.1%} of a CPU, {rate:.0f} ticks in a second of it, {mine:.0f} in a busy second of Linux's"
+                  for share, rate, mine in zip(shares, rates, own)))
+    if not all(0.9 * mean <= share <= 1.1 * mean for share in shares):
+        return f"shares of the CPUs: {shares}"
+    if not all(0.75 * HZ <= mine <= 1.25 * HZ for mine in own):
+        return f"timer interrupts in a second in which Linux says it was busy: {own}, not about {HZ}"
+    if not all(0.75 * HZ * given <= rate <= 1.25 * (HZ + 1 / SLICE) for rate in rates):
+        return f"timer interrupts in a second of CPU time: {rates}, not {HZ} and one each turn"
+    return None
+
+
+def crowd(avctl, seconds, *vms):
+    seed = int(os.environ.get("SEED", 0)) or random.randrange(1, 1 << 32)
+    dice = random.Random(seed)
+    say(f"SEED={seed}")
+    tenants = [Tenant(avctl, vm, dice) for vm in vms]
+    for tenant in tenants:
+        tenant.begin()
+        tenant.take()
+    deadline, rounds = time.monotonic() + seconds, {tenant: 0 for tenant in tenants}
+    while time.monotonic() < deadline or not all(rounds.values()):
+        tenant = dice.choice(tenants)
+        if dice.randrange(3):
+            tenant.restore()
+            rounds[tenant] += 1
+        else:
+            tenant.take()
+    say(f"restored {list(rounds.values())} times; rounds of their own: {[tenant.tell('rounds') for tenant in tenants]}")
+    for tenant in tenants:
+        tenant.look()
+        tenant.tell("spin")
+    # QEMU's own timers come late while others use this machine: one good look is enough.
+    for _ in range(5):
+        if not (wrong := spins(tenants, 3)):
+            break
+    check(not wrong, wrong)
+    for tenant in tenants:
+        tenant.looks_well()
+        tenant.console.close()
 
 
 def life(avctl, rounds, vm):
@@ -252,7 +369,7 @@ def vcpu_count(machine):
 
 def ticks(console):
     """The timer interrupts each CPU had."""
-    counts = re.match(r"\s*\d+:((\s+\d+)+)\s", console.run("grep arch_timer /proc/interrupts"))
+    counts = re.match(r"\s*\d+:((\s+\d+)+)\s", console.run("grep arch_timer /proc/interrupts", 60))
     check(counts, "no arch_timer in /proc/interrupts")
     return [int(word) for word in counts[1].split()]
 
@@ -309,7 +426,7 @@ def smp(avctl, rounds, vm):
 
 if __name__ == "__main__":
     try:
-        {"back": back, "busy": busy, "life": life, "smp": smp}[sys.argv[1]](sys.argv[2], int(sys.argv[3]), *sys.argv[4:])
+        {"back": back, "crowd": crowd, "life": life, "smp": smp}[sys.argv[1]](sys.argv[2], int(sys.argv[3]), *sys.argv[4:])
     except (Failed, subprocess.TimeoutExpired) as error:
         print(f"linux.py: {error}", file=sys.stderr)
         sys.exit(1)
