@@ -5,3 +5,4 @@
 #define CPU_STACK_SIZE 16384
 #define VCPU_PC 248
 #define VCPU_PSTATE 256
+#define VCPU_MEMORY 456 /* bytes of it that are never in the PE */

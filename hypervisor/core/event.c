@@ -16,11 +16,9 @@ _Static_assert(sizeof(((struct av_event *)0)->text) == 24 &&
 		       offsetof(struct av_event, text) % 8 == 0,
 	       "cleared by words");
 
-static struct ring {
-	struct av_event events[EVENT_RING];
-	uint64_t count; /* ever added */
-} rings[AV_VM_MAX + 1];
-static uint64_t last_sequence; /* of all: the first event has 1 */
+static struct av_event rings[AV_VM_MAX + 1][EVENT_RING];
+static uint64_t counts[AV_VM_MAX + 1]; /* ever added */
+static uint64_t last_sequence;         /* of all: the first event has 1 */
 static struct spinlock lock;
 
 static __attribute__((noinline)) void add_with_text(struct av_event *event, const char *text)
@@ -32,11 +30,11 @@ static __attribute__((noinline)) void add_with_text(struct av_event *event, cons
 /* Part of every take and restore: no call that makes registers be saved. */
 void event_add(enum av_event_kind kind, uint32_t vm, uint64_t a, uint64_t b, const char *text)
 {
-	struct ring *ring = &rings[vm < AV_VM_MAX ? vm : AV_VM_MAX];
+	uint32_t ring = vm < AV_VM_MAX ? vm : AV_VM_MAX;
 	struct av_event *event;
 
 	spin_lock(&lock);
-	event = &ring->events[ring->count++ % EVENT_RING];
+	event = &rings[0][ring * EVENT_RING + counts[ring]++ % EVENT_RING];
 	((uint64_t *)event->text)[0] = ((uint64_t *)event->text)[1] = ((uint64_t *)event->text)[2] =
 		0;
 	event->sequence = ++last_sequence;
@@ -51,15 +49,15 @@ void event_add(enum av_event_kind kind, uint32_t vm, uint64_t a, uint64_t b, con
 		spin_unlock(&lock);
 }
 
-/* Its place (in ring->count's numbers) of the first event from sequence on. lock held. */
-static uint64_t first_from(const struct ring *ring, uint64_t sequence)
+/* The place (in counts' numbers) of a ring's first event from sequence on. lock held. */
+static uint64_t first_from(uint32_t ring, uint64_t sequence)
 {
-	uint64_t low = ring->count > EVENT_RING ? ring->count - EVENT_RING : 0, high = ring->count;
+	uint64_t high = counts[ring], low = high > EVENT_RING ? high - EVENT_RING : 0;
 
 	while (low < high) {
 		uint64_t middle = (low + high) / 2;
 
-		if (ring->events[middle % EVENT_RING].sequence < sequence)
+		if (rings[ring][middle % EVENT_RING].sequence < sequence)
 			low = middle + 1;
 		else
 			high = middle;
@@ -75,17 +73,16 @@ __attribute__((cold)) unsigned event_read(uint64_t sequence, struct av_event *to
 
 	spin_lock(&lock);
 	for (unsigned i = 0; i < ARRAY_SIZE(rings); i++)
-		at[i] = first_from(&rings[i], asked);
+		at[i] = first_from(i, asked);
 	*next = asked > last_sequence ? asked : last_sequence + 1;
 	while (done < count) {
 		const struct av_event *oldest = NULL;
 		unsigned from = 0;
 
 		for (unsigned i = 0; i < ARRAY_SIZE(rings); i++) {
-			const struct av_event *event = &rings[i].events[at[i] % EVENT_RING];
+			const struct av_event *event = &rings[i][at[i] % EVENT_RING];
 
-			if (at[i] < rings[i].count &&
-			    (!oldest || event->sequence < oldest->sequence)) {
+			if (at[i] < counts[i] && (!oldest || event->sequence < oldest->sequence)) {
 				oldest = event;
 				from = i;
 			}

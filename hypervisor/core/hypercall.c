@@ -22,10 +22,10 @@ static call_handler *const handlers[256] = {
 static uint64_t control_first_until;
 #define CONTROL_FIRST_NS 20000000u
 
-bool call_operation_begin(struct vcpu *vcpu)
+/* The control VM wants it, or somebody has it. */
+static __attribute__((noinline)) bool begin_in_turn(struct vcpu *vcpu, uint64_t until)
 {
 	bool control = vcpu->vm->flags & AV_VM_FLAG_CONTROL;
-	uint64_t until = __atomic_load_n(&control_first_until, __ATOMIC_RELAXED);
 
 	if ((control || !until || counter_now() >= until) && spin_trylock(&op_lock)) {
 		if (control)
@@ -38,6 +38,13 @@ bool call_operation_begin(struct vcpu *vcpu)
 	vcpu->pc -= 4;
 	sched_yield();
 	return false;
+}
+
+bool call_operation_begin(struct vcpu *vcpu)
+{
+	uint64_t until = __atomic_load_n(&control_first_until, __ATOMIC_RELAXED);
+
+	return (!until && spin_trylock(&op_lock)) || begin_in_turn(vcpu, until);
 }
 
 void call_operation_end(void)
@@ -91,8 +98,12 @@ static void vendor_call(struct vcpu *vcpu)
 	status =
 		call_decode(vcpu->x, vm->flags & AV_VM_FLAG_CONTROL, vm->index, vm_count, &call.in);
 	if (!status) {
-		call.target = call.in.target == CALL_TARGET_NONE ? NULL : vms[call.in.target];
-		if (call.target && call.target != vm && is_nobody(call.target, call.in.number))
+		if (call.in.target == vm->index)
+			call.target = vm; /* what guests do */
+		else
+			call.target =
+				call.in.target == CALL_TARGET_NONE ? NULL : vms[call.in.target];
+		if (call.target != vm && call.target && is_nobody(call.target, call.in.number))
 			status = AV_E_NOT_FOUND;
 		else
 			status = handlers[call.in.number](&call);

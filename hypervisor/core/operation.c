@@ -2,6 +2,7 @@
 /* operation.c - whole-VM operations. Each one holds the VM, prepares, commits, releases; only the commit changes anything. */
 #include "core/operation.h"
 #include "core/bug.h"
+#include "core/clock.h"
 #include "core/devices.h"
 #include "core/event.h"
 #include "core/log.h"
@@ -14,31 +15,32 @@
 #define RESET_LIMIT 10
 #define RESET_WINDOW_NS 10000000000u
 
-void operation_facts(const struct vm *vm, uint32_t set, struct snapshot_facts *facts)
+static inline void add_facts(const struct vm *vm, uint32_t set, struct snapshot_facts *facts)
 {
-	facts->request_id = 0;
 	facts->set = set;
-	facts->name[0] = '\0';
 	facts->taken = counter_now() - counter_start;
-	facts->vm_time = vm_uptime(vm);
+	facts->vm_time = vm->stopped_at - clock_origin; /* it is held: its clock stands still */
 	facts->state = vm->state;
 }
 
-int operation_take(struct vm *vm, const struct snapshot_facts *wanted, struct vcpu *caller,
+void operation_facts(const struct vm *vm, uint32_t set, struct snapshot_facts *facts)
+{
+	facts->request_id = 0;
+	facts->name[0] = '\0';
+	add_facts(vm, set, facts);
+}
+
+int operation_take(struct vm *vm, struct snapshot_facts *facts, struct vcpu *caller,
 		   struct operation_result *result)
 {
-	struct snapshot_facts facts;
 	struct snapshot *prepared;
 	uint64_t start = counter_now(), evictions = vm->mem.stats.evictions;
 	int error;
 
 	vm_hold(vm);
 	spin_lock(&vm->lock);
-	operation_facts(vm, 0, &facts);
-	facts.request_id = wanted->request_id;
-	if (wanted->name[0])
-		memcpy(facts.name, wanted->name, sizeof(facts.name));
-	error = snapshot_take_prepare(&vm->mem, &facts, &prepared);
+	add_facts(vm, 0, facts);
+	error = snapshot_take_prepare(&vm->mem, facts, &prepared);
 	if (!error) {
 		if (caller) {
 			/* What this instruction returns, now and after every restore: then with x2 = generation. */
@@ -53,7 +55,7 @@ int operation_take(struct vm *vm, const struct snapshot_facts *wanted, struct vc
 			BUG_ON(caller->x[1] != result->id);
 			caller->two_timelines = 0;
 		}
-		event_add(AV_EVENT_TAKE, vm->index, result->id, 0, facts.name);
+		event_add(AV_EVENT_TAKE, vm->index, result->id, 0, facts->name);
 	}
 	result->evicted += vm->mem.stats.evictions - evictions;
 	spin_unlock(&vm->lock);

@@ -15,8 +15,11 @@ struct operation_result {
 	bool undo_skipped;
 };
 
-/* caller: the vCPU that asks for its own VM and gets registers written, or NULL. */
-int operation_take(struct vm *vm, const struct snapshot_facts *facts, struct vcpu *caller,
+/*
+ * facts: name and request_id; the others are filled in here. caller: the vCPU that asks for its own VM and gets registers
+ * written, or NULL.
+ */
+int operation_take(struct vm *vm, struct snapshot_facts *facts, struct vcpu *caller,
 		   struct operation_result *result);
 int operation_restore(struct vm *vm, uint64_t id, uint64_t flags, struct operation_result *result);
 /* The same for a VM that is held already, as part of something bigger; set: what its undo then belongs to. Feed it afterwards. */

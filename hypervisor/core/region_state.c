@@ -43,7 +43,9 @@ static bool is_as_at_boot(const struct region_member *member)
 	return !(member->pending | member->enable | member->vcpu);
 }
 
-static void save_one(const struct region_member *member, struct region_saved *to)
+/* Out of line: few take part, and all would pay for what it needs. */
+static __attribute__((noinline)) void save_one(const struct region_member *member,
+					       struct region_saved *to)
 {
 	*to = (struct region_saved){
 		.serial = member->region->serial,

@@ -19,43 +19,64 @@ void snapshot_set_name(struct snapshot *record, const char name[AV_NAME_SIZE])
 		record->name[i] = name[i];
 }
 
-/* The part is as it was when the base was taken or restored: the frame it lies in, or 0. */
-static uint32_t shared_frame(const struct vmem *m, uint32_t i)
+static __attribute__((noinline)) uint32_t state_frame(struct vmem *m)
 {
-	uint32_t frame = m->base ? m->base->spill[i] : 0;
+	uint32_t frame = frame_alloc(&m->budget, FRAME_STATE);
 
-	return frame && m->parts[i].same(m->parts[i].ctx, frame_ptr(frame)) ? frame : 0;
+	frame_at(frame)->references = 1;
+	return frame;
+}
+
+/* A part that is as it was when the base was taken or restored stays in the base's frame. How many frames there are now. */
+static inline uint32_t share_frames(struct vmem *m, struct snapshot *record)
+{
+	const struct state_part *part = m->parts;
+	uint32_t i;
+
+	for (i = 0; i < m->shared_count; i++, part++) {
+		uint32_t frame = m->base->frames[1 + i];
+
+		if (part->same(part->ctx, frame_ptr(frame)))
+			frame_at(frame)->references++;
+		else
+			frame = state_frame(m);
+		record->frames[1 + i] = frame;
+	}
+	return i;
+}
+
+static inline void add_facts(struct snapshot *restrict record,
+			     const struct snapshot_facts *restrict facts)
+{
+	record->request_id = facts->request_id;
+	record->taken = facts->taken;
+	record->vm_time = facts->vm_time;
+	record->state = facts->state;
+	record->set = facts->set;
+	snapshot_set_name(record, facts->name);
 }
 
 /* Entries of the root that no VM of this kind uses stay undefined: see vmem_attach_region(). */
 static struct snapshot *record_new(struct vmem *m, const struct snapshot_facts *facts, bool share)
 {
 	struct snapshot *record;
-	uint32_t frame;
+	uint32_t frame, i;
 
 	if (frame_available(&m->budget) < 1 + m->spill_count)
 		return NULL;
 	frame = frame_alloc(&m->budget, FRAME_RECORD);
 	node_init(frame);
 	record = frame_ptr(frame);
-	record->frame = frame;
+	record->frames[0] = frame;
 	record->clones = 0;
-	record->set = facts->set;
 	record->reserved = 0;
 	record->pinned = 0;
-	record->request_id = facts->request_id;
-	record->taken = facts->taken;
-	record->vm_time = facts->vm_time;
-	record->state = facts->state;
-	snapshot_set_name(record, facts->name);
-	for (uint32_t i = 0; i < m->spill_count; i++) {
-		uint32_t shared = share && i < m->shared_count ? shared_frame(m, i) : 0;
-
-		record->spill[i] = shared ? shared : frame_alloc(&m->budget, FRAME_STATE);
-		if (!shared)
-			frame_at(record->spill[i])->references = 0;
-		frame_at(record->spill[i])->references++;
-	}
+	add_facts(record, facts);
+	i = 0;
+	if (share && m->base)
+		i = share_frames(m, record);
+	for (; i < m->spill_count; i++)
+		record->frames[1 + i] = state_frame(m);
 	return record;
 }
 
@@ -72,28 +93,27 @@ struct snapshot *snapshot_record_own(struct vmem *m, const struct snapshot_facts
 static void free_spill(struct vmem *m, const struct snapshot *record)
 {
 	for (uint32_t i = 0; i < m->spill_count; i++)
-		if (!--frame_at(record->spill[i])->references)
-			frame_free(&m->budget, record->spill[i]);
+		if (!--frame_at(record->frames[1 + i])->references)
+			frame_free(&m->budget, record->frames[1 + i]);
 }
 
 void snapshot_record_free(struct vmem *m, struct snapshot *record)
 {
 	free_spill(m, record);
-	frame_free(&m->budget, record->frame);
+	frame_free(&m->budget, record->frames[0]);
 }
 
 void snapshot_discard(struct vmem *m, struct snapshot *record)
 {
 	free_spill(m, record);
-	node_release(m, record->frame);
+	node_release(m, record->frames[0]);
 }
 
 static uint8_t *part_address(const struct vmem *m, const struct snapshot *record, uint32_t part)
 {
 	struct part_place place = m->places[part];
-	uint32_t frame = place.frame ? record->spill[place.frame - 1] : record->frame;
 
-	return (uint8_t *)frame_ptr(frame) + place.offset;
+	return (uint8_t *)frame_ptr(record->frames[place.frame]) + place.offset;
 }
 
 void *snapshot_part_own(const struct vmem *m, const struct snapshot *record, uint32_t part)
@@ -106,25 +126,36 @@ const void *snapshot_part(const struct vmem *m, const struct snapshot *record, u
 	return part_address(m, record, part);
 }
 
-static void load_parts(const struct vmem *m, const struct snapshot *record)
+/* Out of line: what the caller holds in registers is more than what this needs. */
+static __attribute__((noinline)) void load_parts(const struct vmem *m,
+						 const struct snapshot *record)
 {
-	for (uint32_t i = 0; i < m->part_count; i++) {
-		const struct state_part *part = &m->parts[i];
-		const uint8_t *from = part_address(m, record, i);
+	const struct state_part *part = m->parts;
+	uint32_t i;
 
-		if (!part->same || !part->same(part->ctx, from))
+	for (i = 0; i < m->shared_count; i++, part++) {
+		const uint8_t *from = frame_ptr(record->frames[1 + i]);
+
+		if (!part->same(part->ctx, from))
 			part->load(part->ctx, from);
 	}
+	for (; i < m->part_count; i++, part++)
+		part->load(part->ctx, part_address(m, record, i));
 }
 
 void snapshot_save_parts(struct vmem *m, struct snapshot *record)
 {
-	for (uint32_t i = 0; i < m->part_count; i++) {
-		const struct state_part *part = &m->parts[i];
+	const struct state_part *part = m->parts, *end = part + m->part_count;
+	uint32_t i;
 
-		if (i >= m->shared_count || frame_at(record->spill[i])->references == 1)
-			part->save(part->ctx, part_address(m, record, i));
+	for (i = 0; i < m->shared_count; i++, part++) {
+		uint32_t frame = record->frames[1 + i];
+
+		if (frame_at(frame)->references == 1)
+			part->save(part->ctx, frame_ptr(frame));
 	}
+	for (; part != end; i++, part++)
+		part->save(part->ctx, part_address(m, record, i));
 }
 
 void snapshot_seal(struct vmem *m, struct snapshot *record)
@@ -232,12 +263,17 @@ void snapshot_make_room(struct vmem *m)
 int snapshot_take_prepare(struct vmem *m, const struct snapshot_facts *facts,
 			  struct snapshot **prepared)
 {
-	int error = snapshot_may_add(m, facts->name);
+	if (facts->name[0] || m->snapshot_count >= m->snapshot_keep) {
+		int error = snapshot_may_add(m, facts->name);
 
-	if (error)
-		return error;
-	snapshot_make_room(m);
-	if (frame_available(&m->budget) < 1 + m->spill_count && !vmem_obtain(m, 1 + m->spill_count))
+		if (error)
+			return error;
+		snapshot_make_room(m);
+	}
+	*prepared = snapshot_record_new(m, facts);
+	if (*prepared)
+		return 0;
+	if (!vmem_obtain(m, 1 + m->spill_count))
 		return AV_E_NO_MEMORY;
 	*prepared = snapshot_record_new(m, facts);
 	return 0;

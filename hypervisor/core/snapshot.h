@@ -24,11 +24,10 @@ struct snapshot {
 	uint64_t ram_count;
 	uint32_t state; /* AV_STATE_* recorded */
 	uint32_t pinned;
-	uint32_t frame;  /* its own */
 	uint32_t clones; /* VMs made from it: as long as there are any it stays */
 	uint32_t set;    /* 0, or what it is part of: core/set.h */
+	uint32_t frames[1 + SNAPSHOT_SPILL_MAX]; /* its own, then those of its state */
 	uint32_t reserved;
-	uint32_t spill[SNAPSHOT_SPILL_MAX];
 	char name[AV_NAME_SIZE];
 };
 
@@ -38,7 +37,7 @@ struct snapshot_facts {
 	uint64_t taken;   /* counter, in ticks: */
 	uint64_t vm_time; /* divided when somebody asks */
 	uint32_t state;
-	uint32_t set; /* part of a set snapshot: it stays until that goes */
+	uint32_t set;            /* part of a set snapshot: it stays until that goes */
 	char name[AV_NAME_SIZE]; /* empty: none */
 };
 

@@ -46,7 +46,7 @@ static void borrow_tree(struct vmem *m, struct snapshot *record, const struct sn
 {
 	for (uint32_t i = m->root_first; i <= m->root_last; i++)
 		arch_entry_write(&record->root[i], arch_entry_read(&source->root[i]) & ~S2_OWN);
-	node_borrow(record->frame, source->frame);
+	node_borrow(record->frames[0], source->frames[0]);
 }
 
 void snapshot_clone(struct vmem *m, const struct vmem *from, struct snapshot *source,

@@ -36,7 +36,7 @@ uint32_t snapshot_position(const struct vmem *m, uint64_t cursor)
 void snapshot_index_append(struct vmem *m, const struct snapshot *snapshot)
 {
 	BUG_ON(m->snapshot_count > m->index_mask);
-	*slot(m, m->snapshot_count++) = snapshot->frame;
+	*slot(m, m->snapshot_count++) = snapshot->frames[0];
 }
 
 /* The shorter side moves, so the oldest and the newest go at once. */

@@ -51,8 +51,8 @@ void snapshot_info(struct vmem *m, const struct snapshot *snapshot, struct av_sn
 	struct counts counts = {0};
 
 	for (uint32_t i = 0; i < m->spill_count; i++)
-		counts.reclaimable += frame_at(snapshot->spill[i])->references == 1;
-	count_node(m, snapshot->frame, true, &counts);
+		counts.reclaimable += frame_at(snapshot->frames[1 + i])->references == 1;
+	count_node(m, snapshot->frames[0], true, &counts);
 	*info = (struct av_snapshot_info){
 		.id = snapshot->id,
 		.parent = snapshot->parent,

@@ -125,12 +125,14 @@ static __attribute__((noinline)) void interrupts_look(struct vcpu *vcpu)
 /* The list registers are empty; what is to be in them comes before the guest is entered. VM's lock held. */
 static inline void interrupts_load(struct vcpu *vcpu)
 {
-	const struct vgic *gic = &vcpu->vm->gic;
+	struct vgic *gic = &vcpu->vm->gic;
 
-	if (vgic_seems_idle(gic, vcpu->index) && !vgic_is_dirty(gic, vcpu->index))
-		write_reg(ICH_HCR_EL2, VGIC_HCR_EN);
-	else
+	if (!vgic_seems_idle(gic, vcpu->index)) {
 		interrupts_look(vcpu);
+		return;
+	}
+	vgic_show_none(gic, vcpu->index);
+	write_reg(ICH_HCR_EL2, VGIC_HCR_EN);
 }
 
 bool vcpu_load(struct vcpu *vcpu)
@@ -164,10 +166,27 @@ bool vcpu_load(struct vcpu *vcpu)
 	return true;
 }
 
-/* Interrupts to the model, stage 2 off; the exclusives of before do not count any more. */
-static void detach(struct vcpu *vcpu)
+/* The list registers in use, and EOIs that found none. */
+static __attribute__((noinline)) void fold(struct vcpu *vcpu, uint64_t hcr)
 {
-	vcpu_fold_interrupts(vcpu);
+	struct vgic *gic = &vcpu->vm->gic;
+	unsigned used = vgic_used(gic, vcpu->index);
+	uint64_t lr[LR_MAX];
+
+	lr[0] = 0;
+	for (unsigned i = 0; i < used; i++) {
+		lr[i] = lr_read(i);
+		lr_write(i, 0);
+	}
+	vgic_fold(gic, vcpu->index, lr, used, (unsigned)(hcr >> VGIC_HCR_EOICOUNT_SHIFT) & 0x1f);
+	if (hcr >> VGIC_HCR_EOICOUNT_SHIFT)
+		write_reg(ICH_HCR_EL2, hcr & ~(0x1fUL << VGIC_HCR_EOICOUNT_SHIFT));
+	gicv3_ppis_deactivate(vgic_take_hw_release(gic, vcpu->index));
+}
+
+/* No interrupts, stage 2 off; the exclusives of before do not count any more. The list registers are folded. */
+static inline void detach(void)
+{
 	write_reg(ICH_HCR_EL2, 0);
 	sysreg_write(vttbr_el2, 0);
 	__asm__ volatile("clrex" ::: "memory");
@@ -175,7 +194,7 @@ static void detach(struct vcpu *vcpu)
 }
 
 /* Timer and CPU interface to memory; the PE keeps them. */
-static void save(struct vcpu *vcpu)
+static inline void save(struct vcpu *vcpu)
 {
 	if (!vcpu->replaced) {
 		vcpu->timer.cntv_ctl = sysreg_read(cntv_ctl_el0) & (TIMER_ENABLE | TIMER_IMASK);
@@ -189,23 +208,28 @@ static void save(struct vcpu *vcpu)
 
 void vcpu_store(struct vcpu *vcpu, bool keep)
 {
-	struct vgic *gic = &vcpu->vm->gic;
+	struct vm *vm = vcpu->vm;
+	uint64_t hcr = read_reg(ICH_HCR_EL2);
+	bool used = vm->gic.cpu[vcpu->index].lr_used; /* changes on this CPU only */
 
-	spin_lock(&vcpu->vm->lock);
-	/* Empty list registers that show the model are right afterwards, too. */
-	vcpu->quiet = !gic->cpu[vcpu->index].lr_used && !vgic_is_dirty(gic, vcpu->index);
-	vcpu->quiet_hcr = read_reg(ICH_HCR_EL2);
+	/* Empty list registers that show the model are right afterwards, too. Who makes it dirty meanwhile kicks the vCPU. */
+	vcpu->quiet = !used && !vgic_is_dirty(&vm->gic, vcpu->index);
+	vcpu->quiet_hcr = hcr;
 	vcpu->in_pe = true;
 	if (keep)
 		save(vcpu);
-	detach(vcpu);
-	spin_unlock(&vcpu->vm->lock);
+	if (used || hcr >> VGIC_HCR_EOICOUNT_SHIFT) {
+		spin_lock(&vm->lock);
+		fold(vcpu, hcr);
+		spin_unlock(&vm->lock);
+	}
+	detach();
 }
 
 void vcpu_replace(struct vcpu *vcpu, const struct vcpu *by)
 {
 	el1_load(&by->el1);
-	fp_load(&by->fp);
+	copy_and_fp_load(&by->fp, vcpu, by);
 	interface_load(vcpu);
 	pmu_unload(vcpu);              /* what was its own; the line is the snapshot's already */
 	sysreg_write(cntv_ctl_el0, 0); /* until the VM's time is known */
@@ -243,7 +267,8 @@ void vcpu_unload(struct vcpu *vcpu)
 
 	BUG_ON(cpu->loaded != vcpu);
 	spin_lock(&vm->lock);
-	detach(vcpu);
+	vcpu_fold_interrupts(vcpu);
+	detach();
 	save(vcpu);
 	pmu_unload(vcpu);
 	el1_save(&vcpu->el1);
@@ -256,24 +281,6 @@ void vcpu_unload(struct vcpu *vcpu)
 	spin_unlock(&vm->lock);
 	__atomic_store_n(&vcpu->loaded, false, __ATOMIC_RELEASE);
 	sev();
-}
-
-/* The list registers in use, and EOIs that found none. */
-static void fold(struct vcpu *vcpu, uint64_t hcr)
-{
-	struct vgic *gic = &vcpu->vm->gic;
-	unsigned used = vgic_used(gic, vcpu->index);
-	uint64_t lr[LR_MAX];
-
-	lr[0] = 0;
-	for (unsigned i = 0; i < used; i++) {
-		lr[i] = lr_read(i);
-		lr_write(i, 0);
-	}
-	vgic_fold(gic, vcpu->index, lr, used, (unsigned)(hcr >> VGIC_HCR_EOICOUNT_SHIFT) & 0x1f);
-	if (hcr >> VGIC_HCR_EOICOUNT_SHIFT)
-		write_reg(ICH_HCR_EL2, hcr & ~(0x1fUL << VGIC_HCR_EOICOUNT_SHIFT));
-	gicv3_ppis_deactivate(vgic_take_hw_release(gic, vcpu->index));
 }
 
 void vcpu_fold_interrupts(struct vcpu *vcpu)

@@ -22,7 +22,7 @@ void vcpu_unload(struct vcpu *vcpu);
 void vcpu_store(struct vcpu *vcpu, bool keep);
 void vcpu_resume(struct vcpu *vcpu);
 
-/* in_pe: el1 and fp of a snapshot's vCPU come into the PE; all before them is in *vcpu already. VM's lock held. */
+/* in_pe: el1 and fp of a snapshot's vCPU come into the PE, all before them into *vcpu. VM's lock held. */
 void vcpu_replace(struct vcpu *vcpu, const struct vcpu *by);
 
 /* Bring the list registers up to date with the vGIC model; vcpu is loaded here. Takes the VM's lock. */

@@ -146,29 +146,35 @@ static void wait_for_cpus(const struct vm *vm)
 	}
 }
 
-static void hold(struct vm *vm, bool keep)
+/* A vCPU that is not the one whose trap is being handled here. True: it is another CPU's, which is asked for it. */
+static __attribute__((noinline)) bool hold_other(struct vcpu *vcpu, const struct cpu *here)
+{
+	if (vcpu->cpu != here) {
+		__atomic_store_n(&vcpu->cpu->resched, true, __ATOMIC_SEQ_CST);
+		if (__atomic_load_n(&vcpu->loaded, __ATOMIC_SEQ_CST))
+			gicv3_send_sgi(vcpu->cpu->id, SGI_KICK);
+		return true;
+	}
+	if (here->loaded == vcpu) {
+		devices_flush_output(vcpu->vm);
+		vcpu_unload(vcpu);
+	}
+	return false;
+}
+
+static inline void hold(struct vm *vm, bool keep)
 {
 	struct cpu *here = cpu_this();
+	struct vcpu *vcpu = vm->vcpus, *end = vcpu + vm->vcpu_count;
 	bool elsewhere = false;
 
 	BUG_ON(vm->held);
 	__atomic_store_n(&vm->held, true, __ATOMIC_SEQ_CST);
-	for (unsigned i = 0; i < vm->vcpu_count; i++) {
-		struct vcpu *vcpu = &vm->vcpus[i];
-
-		if (vcpu->cpu == here && here->loaded == vcpu) {
-			if (here->current == vcpu) {
-				vcpu_store(vcpu, keep);
-			} else {
-				devices_flush_output(vm);
-				vcpu_unload(vcpu);
-			}
-		} else if (vcpu->cpu != here) {
+	for (; vcpu != end; vcpu++) {
+		if (here->current == vcpu && here->loaded == vcpu)
+			vcpu_store(vcpu, keep);
+		else if (hold_other(vcpu, here))
 			elsewhere = true;
-			__atomic_store_n(&vcpu->cpu->resched, true, __ATOMIC_SEQ_CST);
-			if (__atomic_load_n(&vcpu->loaded, __ATOMIC_SEQ_CST))
-				gicv3_send_sgi(vcpu->cpu->id, SGI_KICK);
-		}
 	}
 	if (elsewhere)
 		wait_for_cpus(vm);
@@ -186,16 +192,11 @@ void vm_hold_to_replace(struct vm *vm)
 	hold(vm, false);
 }
 
-/* The vCPU whose trap is being handled here goes on at once when it can; else it is looked at like any other. */
-static void release_current(struct vcpu *vcpu)
+/* The vCPU whose trap is being handled here does not go on at once. */
+static __attribute__((noinline)) void give_up_current(struct vcpu *vcpu)
 {
 	struct cpu *here = cpu_this();
 
-	BUG_ON(here->loaded != vcpu);
-	if (vcpu->vm->state == AV_STATE_RUNNING && vcpu->power == VCPU_ON && !vcpu->waiting) {
-		vcpu_resume(vcpu);
-		return;
-	}
 	devices_flush_output(vcpu->vm);
 	vcpu_unload(vcpu);
 	spin_lock(&here->lock);
@@ -207,18 +208,23 @@ static void release_current(struct vcpu *vcpu)
 void vm_release(struct vm *vm)
 {
 	struct cpu *here = cpu_this();
+	struct vcpu *vcpu = vm->vcpus, *end = vcpu + vm->vcpu_count;
 	bool runs = vm->state == AV_STATE_RUNNING;
 
 	if (runs)
 		vm_clock_start(vm);
 	__atomic_store_n(&vm->held, false, __ATOMIC_SEQ_CST);
-	for (unsigned i = 0; i < vm->vcpu_count; i++) {
-		struct vcpu *vcpu = &vm->vcpus[i];
-
-		if (vcpu == here->current)
-			release_current(vcpu);
-		else if (runs)
-			sched_kick(vcpu, 0);
+	for (; vcpu != end; vcpu++) {
+		if (vcpu != here->current) {
+			if (runs)
+				sched_kick(vcpu, 0);
+			continue;
+		}
+		BUG_ON(here->loaded != vcpu);
+		if (runs && vcpu->power == VCPU_ON && !vcpu->waiting)
+			vcpu_resume(vcpu);
+		else
+			give_up_current(vcpu);
 	}
 }
 

@@ -6,6 +6,7 @@
 #include "arch/sysreg.h"
 #include "core/bug.h"
 #include "core/clock.h"
+#include "core/cpu_offsets.h"
 #include "core/flash.h"
 #include "core/pmu.h"
 #include "core/region.h"
@@ -29,13 +30,13 @@ struct vcpu_saved {
 	uint8_t vcpu[offsetof(struct vcpu, vm)];
 };
 
-#define VCPU_MEMORY offsetof(struct vcpu, el1)
 #define TIMER_CTL_BITS 3u      /* ENABLE, IMASK */
 #define CLOCK_MOST (1UL << 51) /* of a VM's counter since its start: a year at 62.5 MHz */
 #define RTC_MOST (1UL << 40)   /* seconds */
 _Static_assert(sizeof(struct vm_saved) <= VMEM_PART_SIZE_MAX, "a part fits a frame");
 _Static_assert(sizeof(struct vcpu_saved) <= VMEM_PART_SIZE_MAX, "a part fits a frame");
-_Static_assert(offsetof(struct vcpu, vm) % 8 == 0 && VCPU_MEMORY % 8 == 0, "copied by words");
+_Static_assert(offsetof(struct vcpu, vm) % 8 == 0, "copied by words");
+_Static_assert(offsetof(struct vcpu, el1) == VCPU_MEMORY, "cpu_offsets.h");
 _Static_assert(offsetof(struct vcpu_saved, vcpu) % 16 == 0, "registers are stored in pairs");
 
 static void vm_save(void *ctx, void *to)
@@ -108,9 +109,8 @@ static void vcpu_save(void *ctx, void *to)
 		arch_copy_words(copy, vcpu, sizeof(saved->vcpu));
 		return;
 	}
-	arch_copy_words(copy, vcpu, VCPU_MEMORY);
 	el1_save(&copy->el1);
-	fp_save(&copy->fp);
+	fp_save_and_copy(&copy->fp, copy, vcpu);
 }
 
 static void vcpu_load_part(void *ctx, const void *from)
@@ -126,7 +126,6 @@ static void vcpu_load_part(void *ctx, const void *from)
 		arch_copy_words(vcpu, copy, sizeof(saved->vcpu));
 		return;
 	}
-	arch_copy_words(vcpu, copy, VCPU_MEMORY);
 	vcpu_replace(vcpu, copy);
 }
 

@@ -200,6 +200,12 @@ static inline bool vgic_seems_idle(const struct vgic *v, unsigned cpu)
 	return !c->lr_used && !(c->state.bank.latch | c->state.bank.line | c->state.bank.active) &&
 	       v->quiet == v->dist.version;
 }
+/* vgic_fill_none() where vgic_seems_idle(): the empty LRs show the model; ICH_HCR_EL2 is VGIC_HCR_EN. */
+static inline void vgic_show_none(struct vgic *v, unsigned cpu)
+{
+	v->dirty = (uint8_t)(v->dirty & ~(1u << cpu));
+	v->kick = (uint8_t)(v->kick & ~(1u << cpu));
+}
 /*
  * vgic_set_line(v, cpu, intid, true) for an interrupt of the vCPU that is loaded here, and when that is all there is
  * to do: true, and the caller writes *value to LR *slot (no fold, nothing else changes). empty is ICH_ELRSR_EL2.

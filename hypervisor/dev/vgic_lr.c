@@ -115,8 +115,7 @@ bool vgic_fill_none(struct vgic *v, unsigned cpu, uint64_t *hcr)
 	if (!vgic_seems_idle(v, cpu) &&
 	    (v->cpu[cpu].lr_used || busy(&v->cpu[cpu].state.bank) || !look_at_spis(v)))
 		return false;
-	v->dirty = (uint8_t)(v->dirty & ~(1u << cpu));
-	v->kick = (uint8_t)(v->kick & ~(1u << cpu));
+	vgic_show_none(v, cpu);
 	*hcr = VGIC_HCR_EN;
 	return true;
 }

@@ -90,10 +90,7 @@ int vmem_attach_region(struct vmem *m, ipa_t start, const struct region_tables *
 		return AV_E_LIMIT;
 	m->attach[m->attach_count++] =
 		(struct vmem_attach){.start = start.value, .size = tables->size, .tables = tables};
-	if (m->root_first > first)
-		m->root_first = first;
-	if (m->root_last < last)
-		m->root_last = last;
+	vmem_use_root(m, start.value, start.value + window - 1);
 	return 0;
 }
 
@@ -161,8 +158,8 @@ void vmem_reserve_window(struct vmem *m, uint64_t least)
 		end += 1UL << S2_ROOT_SHIFT;
 	m->window_start = m->window_next = start;
 	m->window_end = end;
-	if (end > start && m->root_last < s2_root_index(end - 1))
-		m->root_last = (uint32_t)s2_root_index(end - 1);
+	if (end > start)
+		vmem_use_root(m, start, end - 1);
 }
 
 uint64_t vmem_find_window(struct vmem *m, uint64_t size)

@@ -199,9 +199,9 @@ static bool see_record(struct audit *a, const struct snapshot *record)
 {
 	if (!record)
 		return true;
-	struct frame *frame = frame_at(record->frame);
+	struct frame *frame = frame_at(record->frames[0]);
 
-	CHECK(frame->kind == FRAME_RECORD && frame_ptr(record->frame) == record,
+	CHECK(frame->kind == FRAME_RECORD && frame_ptr(record->frames[0]) == record,
 	      "a snapshot has no record");
 	CHECK(!(frame->flags & (FRAME_DEAD | FRAME_SEEN)),
 	      "a listed snapshot is dead, or listed twice");

@@ -8,7 +8,8 @@
 #include "core/snapshot.h"
 #include "mm/node.h"
 
-static uint64_t no_entries[S2_TABLE_ENTRIES]; /* never written; const it would be 4 KiB of the image */
+static uint64_t
+	no_entries[S2_TABLE_ENTRIES]; /* never written; const it would be 4 KiB of the image */
 
 static void forget_dirty(struct vmem *m)
 {
@@ -45,9 +46,10 @@ static void protect_dirty(struct vmem *m)
 	for (uint32_t c = m->dirty_first; c; c = chunk->next) {
 		chunk = &m->chunks[c - 1];
 		uint64_t *group = chunk->l3;
+		uint32_t left = chunk->count;
 
 #pragma GCC unroll 8 /* most words are 0 */
-		for (uint32_t word = 0; word < ARRAY_SIZE(chunk->bits); word++) {
+		for (uint32_t word = 0; left && word < ARRAY_SIZE(chunk->bits); word++) {
 			uint64_t bits = chunk->bits[word];
 
 			while (bits) {
@@ -57,6 +59,7 @@ static void protect_dirty(struct vmem *m)
 				uint32_t end = above ? (uint32_t)__builtin_ctzll(above) : 64;
 
 				protect_row(&group[word * 64 + first], end - first);
+				left -= end - first;
 				bits &= above;
 			}
 		}
@@ -65,9 +68,9 @@ static void protect_dirty(struct vmem *m)
 
 static void borrow_root(struct vmem *m, const struct snapshot *record)
 {
-	for (uint32_t i = m->root_first; i <= m->root_last; i++)
-		arch_entry_write(&m->root[i], record->root[i] & ~S2_OWN);
-	node_borrow(m->root_frame, record->frame);
+	for (uint32_t i = m->root_first; i <= m->root_last; i += S2_ROOT_GROUP)
+		arch_entries_copy(&m->root[i], &record->root[i], S2_OWN);
+	node_borrow(m->root_frame, record->frames[0]);
 }
 
 void vmem_hand_over(struct vmem *m, struct snapshot *record)
@@ -75,10 +78,11 @@ void vmem_hand_over(struct vmem *m, struct snapshot *record)
 	unlink_regions(m);
 	protect_dirty(m);
 	forget_dirty(m);
-	for (uint32_t i = m->root_first; i <= m->root_last; i++)
-		arch_entry_write(&record->root[i], m->root[i]);
-	node_succeed(m->root_frame, record->frame);
-	borrow_root(m, record);
+	for (uint32_t i = m->root_first; i <= m->root_last; i += S2_ROOT_GROUP) {
+		arch_entries_copy(&record->root[i], &m->root[i], 0);
+		arch_entries_copy(&m->root[i], &record->root[i], S2_OWN);
+	}
+	node_insert(m->root_frame, record->frames[0]);
 	arch_table_barrier();
 }
 
@@ -139,13 +143,37 @@ void vmem_revert(struct vmem *m)
 	vmem_keep_end(m, kept);
 }
 
+/* To the reaper; node_release(), but in line for those from which nobody has borrowed. */
+static inline void release_tables(struct vmem *m)
+{
+	struct frame *frames = frame_table.frames;
+	uint64_t base_pfn = frame_table.base >> PAGE_SHIFT;
+	uint64_t first = m->reap_first;
+
+	for (uint32_t i = m->root_first; i <= m->root_last; i++) {
+		uint64_t index = ((m->root[i] & S2_ADDRESS) >> PAGE_SHIFT) - base_pfn;
+		struct frame *node = &frames[index];
+
+		if (!(m->root[i] & S2_OWN))
+			continue;
+		if (node->flags | node->borrowers) {
+			m->reap_first = (uint32_t)first;
+			node_release(m, (uint32_t)index);
+			first = m->reap_first;
+			continue;
+		}
+		node->flags = FRAME_DEAD | FRAME_QUEUED;
+		node->link = (uint32_t)first;
+		first = index;
+	}
+	m->reap_first = (uint32_t)first;
+}
+
 static void release_live(struct vmem *m)
 {
 	unlink_regions(m);
 	forget_dirty(m);
-	for (uint32_t i = m->root_first; i <= m->root_last; i++)
-		if (m->root[i] & S2_OWN)
-			node_release(m, entry_frame(m->root[i]));
+	release_tables(m);
 	node_detach(m, m->root_frame);
 }
 

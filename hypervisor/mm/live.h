@@ -38,5 +38,8 @@ struct vmem_walk {
 };
 void vmem_walk(const struct vmem *m, uint64_t address, struct vmem_walk *walk);
 
+/* Before `boot`: entries of the root from the one of this address to that one's will be in use. */
+void vmem_use_root(struct vmem *m, uint64_t first, uint64_t last);
+
 /* The live tree does not reach this region any more: no invalidation. */
 void vmem_unlink_region(struct vmem *m, struct vmem_attach *attach);

@@ -71,15 +71,12 @@ void node_detach(struct vmem *m, uint32_t index)
 		enqueue(m, base);
 }
 
-void node_succeed(uint32_t index, uint32_t heir)
+/* Whose place it takes is not to be found by its base any more. */
+static inline void take_place(struct frame *to, uint32_t heir, const struct frame *node)
 {
-	struct frame *node = frame_at(index);
-	struct frame *to = frame_at(heir);
-
 	to->base = node->base;
 	to->next = node->next;
 	to->previous = node->previous;
-	node->base = node->next = node->previous = 0;
 	if (!to->base || node_is_foreign(to))
 		return;
 	if (to->previous)
@@ -88,6 +85,24 @@ void node_succeed(uint32_t index, uint32_t heir)
 		frame_at(to->base)->borrowers = heir;
 	if (to->next)
 		frame_at(to->next)->previous = heir;
+}
+
+void node_succeed(uint32_t index, uint32_t heir)
+{
+	struct frame *node = frame_at(index);
+
+	take_place(frame_at(heir), heir, node);
+	node->base = node->next = node->previous = 0;
+}
+
+void node_insert(uint32_t index, uint32_t heir)
+{
+	struct frame *node = frame_at(index);
+
+	take_place(frame_at(heir), heir, node);
+	frame_at(heir)->borrowers = index;
+	node->base = heir;
+	node->next = node->previous = 0;
 }
 
 void node_release(struct vmem *m, uint32_t index)

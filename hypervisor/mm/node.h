@@ -28,6 +28,8 @@ void node_borrow(uint32_t index, uint32_t base);
 void node_detach(struct vmem *m, uint32_t index);
 /* `heir` takes the place of `index` as borrower of its base. */
 void node_succeed(uint32_t index, uint32_t heir);
+/* The same with a heir of this VM from which nobody borrows yet; and then `index` borrows from it. */
+void node_insert(uint32_t index, uint32_t heir);
 /* The entry that owned this node is gone. */
 void node_release(struct vmem *m, uint32_t index);
 /* Free or merge one dead node of the queue; false when the queue is empty. */

@@ -14,6 +14,7 @@
 
 #define S2_IPA_BITS 36
 #define S2_ROOT_ENTRIES 64
+#define S2_ROOT_GROUP 4 /* entries: roots are copied by so many, whatever size the RAM has */
 #define S2_TABLE_ENTRIES 512
 #define S2_ROOT_SHIFT 30 /* one root entry covers 1 GiB */
 #define S2_L2_SHIFT 21   /* one L2 entry covers 2 MiB */

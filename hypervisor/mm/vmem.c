@@ -104,6 +104,23 @@ static int allocate_maps(struct vmem *m, const struct vmem_config *config)
 	return 0;
 }
 
+__attribute__((cold)) void vmem_use_root(struct vmem *m, uint64_t first, uint64_t last)
+{
+	uint32_t from = (uint32_t)s2_root_index(first), to = (uint32_t)s2_root_index(last);
+
+	if (from > m->root_first)
+		from = m->root_first;
+	if (to < m->root_last)
+		to = m->root_last;
+	to = from + ((to - from) | (S2_ROOT_GROUP - 1U));
+	if (to >= S2_ROOT_ENTRIES) {
+		from -= to - (S2_ROOT_ENTRIES - 1);
+		to = S2_ROOT_ENTRIES - 1;
+	}
+	m->root_first = from;
+	m->root_last = to;
+}
+
 __attribute__((cold)) int vmem_init(struct vmem *m, const struct vmem_config *config)
 {
 	uint64_t end;
@@ -129,8 +146,8 @@ __attribute__((cold)) int vmem_init(struct vmem *m, const struct vmem_config *co
 	if (!config->owner || !config->vmid_first || !config->vmid_count ||
 	    config->snapshot_keep > SNAPSHOT_MAX || !vmem_place_parts(m, config->part_count))
 		return AV_E_INVALID;
-	m->root_first = (uint32_t)s2_root_index(config->ram_base);
-	m->root_last = (uint32_t)s2_root_index(end - 1);
+	m->root_first = S2_ROOT_ENTRIES;
+	vmem_use_root(m, config->ram_base, end - 1);
 	if (!frame_budget_init(&m->budget, config->owner, config->frame_limit))
 		return AV_E_NO_MEMORY;
 	return allocate_maps(m, config);

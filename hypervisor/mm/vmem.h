@@ -109,7 +109,7 @@ struct vmem_stats {
 };
 
 struct part_place {
-	uint16_t frame; /* 0 = the record itself, else spill[frame - 1] */
+	uint16_t frame; /* in the record's frames[] */
 	uint16_t offset;
 };
 
@@ -134,7 +134,7 @@ struct vmem {
 
 	uint64_t *root; /* of the live tree */
 	uint32_t root_frame;
-	uint32_t root_first, root_last; /* its entries that may be used */
+	uint32_t root_first, root_last; /* its entries that may be used: whole groups */
 
 	uint32_t vmid, vmid_first, vmid_count;
 

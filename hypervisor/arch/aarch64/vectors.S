@@ -142,6 +142,33 @@ fp_save:
 	stp	x2, x3, [x0]
 	ret
 
+	/* VCPU_MEMORY bytes. x1 = to, x2 = from; uses q0, q1 and x3 */
+	.macro	copy_memory
+	.if	VCPU_MEMORY % 32 - 8
+	.error	"what is left is one word"
+	.endif
+	.rept	VCPU_MEMORY / 32
+	ldp	q0, q1, [x2], #32
+	stp	q0, q1, [x1], #32
+	.endr
+	ldr	x3, [x2]
+	str	x3, [x1]
+	.endm
+
+	.global fp_save_and_copy
+fp_save_and_copy:
+	fp_pairs stp
+	copy_memory
+	ldp	q0, q1, [x0]
+	mrs	x2, fpsr
+	mrs	x3, fpcr
+	add	x0, x0, #512
+	stp	x2, x3, [x0]
+	ret
+
+	.global copy_and_fp_load
+copy_and_fp_load:
+	copy_memory
 	.global fp_load
 fp_load:
 	fp_pairs ldp

@@ -406,6 +406,12 @@ void arch_entry_write(uint64_t *entry, uint64_t value)
 	*(volatile uint64_t *)entry = value;
 }
 
+void arch_entries_copy(uint64_t *to, const uint64_t *from, uint64_t clear)
+{
+	for (uint32_t i = 0; i < 4; i++)
+		arch_entry_write(&to[i], from[i] & ~clear);
+}
+
 void arch_table_barrier(void)
 {
 }

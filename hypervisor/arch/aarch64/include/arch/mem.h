@@ -36,3 +36,16 @@ static inline void arch_entry_write(uint64_t *entry, uint64_t value)
 {
 	*(volatile uint64_t *)entry = value;
 }
+
+/* to[i] = from[i] & ~clear for 4 descriptors that no PE walks now; in pairs. */
+static inline void arch_entries_copy(uint64_t *to, const uint64_t *from, uint64_t clear)
+{
+	uint64_t entry[4];
+
+#pragma GCC unroll 4
+	for (int i = 0; i < 4; i++)
+		entry[i] = from[i] & ~clear;
+#pragma GCC unroll 4
+	for (int i = 0; i < 4; i++)
+		to[i] = entry[i];
+}

@@ -40,5 +40,8 @@ struct pmu_context {
 
 void fp_save(struct fp_context *to);
 void fp_load(const struct fp_context *from);
+/* The same and VCPU_MEMORY bytes copied (core/cpu_offsets.h): the registers are at hand then. */
+void fp_save_and_copy(struct fp_context *fp, void *to, const void *from);
+void copy_and_fp_load(const struct fp_context *fp, void *to, const void *from);
 void el1_save(struct el1_context *to);
 void el1_load(const struct el1_context *from);

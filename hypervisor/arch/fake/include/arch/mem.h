@@ -15,3 +15,4 @@ void arch_exec_sync(void *page);
 
 uint64_t arch_entry_read(const uint64_t *entry);
 void arch_entry_write(uint64_t *entry, uint64_t value);
+void arch_entries_copy(uint64_t *to, const uint64_t *from, uint64_t clear);
