@@ -49,12 +49,12 @@ $(addprefix $(B)/obj/hypervisor/,$(addsuffix .c.o,core/manifest core/main core/l
 	core/calls_differ core/calls_vm core/calls_clone core/clone core/snapshot_clone core/snapshot_info \
 	core/set core/set_operation core/calls_set core/calls_import core/pmu mm/import \
 	core/region_get core/region core/flash core/ports core/psci core/watchdog core/clock mm/audit mm/differ mm/attach \
-	core/vm core/operation core/calls_snapshot core/calls_region core/region_state \
+	core/calls_snapshot core/calls_region core/region_state \
 	dev/vflash dev/vpl031 dev/vconsole dev/virtio_mmio dev/virtqueue dev/vgic_state \
 	drivers/virtio_serial drivers/virtio_serial_control drivers/virtio_queue drivers/gicv3 \
 	arch/aarch64/features arch/aarch64/mmu)): HYP_CFLAGS += -Os
 # Here small functions are worth inlining only when they are very small: hundreds of bytes each, for a few instructions a take.
-$(addprefix $(B)/obj/hypervisor/,$(addsuffix .c.o,core/devices core/snapshot \
+$(addprefix $(B)/obj/hypervisor/,$(addsuffix .c.o,core/devices \
 	dev/vpl011)): HYP_CFLAGS += --param=max-inline-insns-auto=8
 # memset() must not become a call of itself; the compiler calls it and memcpy() when nobody else does.
 $(B)/obj/hypervisor/core/string.c.o: HYP_CFLAGS += -fno-tree-loop-distribute-patterns -fno-lto

@@ -58,7 +58,7 @@ static bool make_room(struct call *call, int error, struct operation_result *res
 int call_SNAPSHOT_TAKE(struct call *call)
 {
 	struct snapshot_facts facts;
-	struct operation_result result = {0};
+	struct operation_result result;
 	bool self = call->target == call->caller;
 	int error;
 
@@ -66,9 +66,12 @@ int call_SNAPSHOT_TAKE(struct call *call)
 		return AV_E_DENIED;
 	if (call->in.args[3])
 		return AV_E_INVALID;
-	error = call_read_name(call, call->in.args[1], facts.name);
-	if (error)
-		return error;
+	facts.name[0] = '\0';
+	if (call->in.args[1]) {
+		error = call_read_name(call, call->in.args[1], facts.name);
+		if (error)
+			return error;
+	}
 	facts.request_id = call->in.args[2];
 	if (already_taken(call, facts.request_id))
 		return AV_OK;

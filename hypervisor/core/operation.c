@@ -41,7 +41,9 @@ int operation_take(struct vm *vm, struct snapshot_facts *facts, struct vcpu *cal
 	spin_lock(&vm->lock);
 	add_facts(vm, 0, facts);
 	error = snapshot_take_prepare(&vm->mem, facts, &prepared);
-	if (!error) {
+	if (error) {
+		result->id = 0;
+	} else {
 		if (caller) {
 			/* What this instruction returns, now and after every restore: then with x2 = generation. */
 			caller->x[0] = AV_OK;
@@ -157,7 +159,8 @@ int operation_restore(struct vm *vm, uint64_t id, uint64_t flags, struct operati
 	return error;
 }
 
-int operation_restart(struct vm *vm, uint64_t flags, struct operation_result *result)
+__attribute__((cold)) int operation_restart(struct vm *vm, uint64_t flags,
+					    struct operation_result *result)
 {
 	int error = restore(vm, AV_SNAPSHOT_BOOT, flags, AV_EVENT_RESTART, result);
 
@@ -168,14 +171,15 @@ int operation_restart(struct vm *vm, uint64_t flags, struct operation_result *re
 	return error;
 }
 
-int operation_start(struct vm *vm, uint64_t flags, struct operation_result *result)
+__attribute__((cold)) int operation_start(struct vm *vm, uint64_t flags,
+					  struct operation_result *result)
 {
 	if (vm->state != AV_STATE_STOPPED && vm->state != AV_STATE_CRASHED)
 		return AV_E_WRONG_STATE;
 	return restore(vm, AV_SNAPSHOT_BOOT, flags, AV_EVENT_RESTORE, result);
 }
 
-static int change_state(struct vm *vm, uint32_t allowed, uint32_t state)
+__attribute__((cold)) static int change_state(struct vm *vm, uint32_t allowed, uint32_t state)
 {
 	int error = AV_E_WRONG_STATE;
 
@@ -190,17 +194,17 @@ static int change_state(struct vm *vm, uint32_t allowed, uint32_t state)
 	return error;
 }
 
-int operation_pause(struct vm *vm)
+__attribute__((cold)) int operation_pause(struct vm *vm)
 {
 	return change_state(vm, 1u << AV_STATE_RUNNING, AV_STATE_PAUSED);
 }
 
-int operation_resume(struct vm *vm)
+__attribute__((cold)) int operation_resume(struct vm *vm)
 {
 	return change_state(vm, 1u << AV_STATE_PAUSED, AV_STATE_RUNNING);
 }
 
-int operation_stop(struct vm *vm)
+__attribute__((cold)) int operation_stop(struct vm *vm)
 {
 	return change_state(vm,
 			    1u << AV_STATE_RUNNING | 1u << AV_STATE_PAUSED |
@@ -208,7 +212,7 @@ int operation_stop(struct vm *vm)
 			    AV_STATE_STOPPED);
 }
 
-int operation_crash(struct vm *vm, const char *reason)
+__attribute__((cold)) int operation_crash(struct vm *vm, const char *reason)
 {
 	vm_hold(vm);
 	if (vm->state == AV_STATE_CRASHED || vm->state == AV_STATE_STOPPED) {
@@ -220,7 +224,7 @@ int operation_crash(struct vm *vm, const char *reason)
 	return AV_OK;
 }
 
-void operation_reset(struct vm *vm)
+__attribute__((cold)) void operation_reset(struct vm *vm)
 {
 	struct operation_result result = {0};
 	uint64_t now = counter_now();
@@ -236,7 +240,7 @@ void operation_reset(struct vm *vm)
 	BUG_ON(operation_restart(vm, 0, &result));
 }
 
-void operation_restart_control(struct vm *vm)
+__attribute__((cold)) void operation_restart_control(struct vm *vm)
 {
 	struct operation_result result = {0};
 

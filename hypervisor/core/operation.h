@@ -16,7 +16,7 @@ struct operation_result {
 };
 
 /*
- * facts: name and request_id; the others are filled in here. caller: the vCPU that asks for its own VM and gets registers
+ * facts: name and request_id; the others are filled in here. result: id (0 on error), evicted and held_ticks. caller: the vCPU that asks for its own VM and gets registers
  * written, or NULL.
  */
 int operation_take(struct vm *vm, struct snapshot_facts *facts, struct vcpu *caller,

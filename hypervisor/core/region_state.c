@@ -196,7 +196,7 @@ static void publish_run_time(struct vm *vm)
 		region_publish(&regions[n], regions[n].number_of[vm->index]);
 }
 
-static __attribute__((noinline)) void restore_all(struct vm *vm)
+static __attribute__((cold, noinline)) void restore_all(struct vm *vm)
 {
 	clear_places(vm);
 	spin_lock(&region_lock);

@@ -57,7 +57,8 @@ static inline void add_facts(struct snapshot *restrict record,
 }
 
 /* Entries of the root that no VM of this kind uses stay undefined: see vmem_attach_region(). */
-static struct snapshot *record_new(struct vmem *m, const struct snapshot_facts *facts, bool share)
+static inline __attribute__((always_inline)) struct snapshot *record_new(
+	struct vmem *m, const struct snapshot_facts *facts, bool share)
 {
 	struct snapshot *record;
 	uint32_t frame, i;
@@ -80,14 +81,21 @@ static struct snapshot *record_new(struct vmem *m, const struct snapshot_facts *
 	return record;
 }
 
+/* For all but a take: once in the image, and for size. */
+static __attribute__((cold, noinline)) struct snapshot *record_new_for_size(
+	struct vmem *m, const struct snapshot_facts *facts, bool share)
+{
+	return record_new(m, facts, share);
+}
+
 struct snapshot *snapshot_record_new(struct vmem *m, const struct snapshot_facts *facts)
 {
-	return record_new(m, facts, true);
+	return record_new_for_size(m, facts, true);
 }
 
 struct snapshot *snapshot_record_own(struct vmem *m, const struct snapshot_facts *facts)
 {
-	return record_new(m, facts, false);
+	return record_new_for_size(m, facts, false);
 }
 
 static void free_spill(struct vmem *m, const struct snapshot *record)
@@ -211,7 +219,7 @@ static bool is_expendable(const struct snapshot *snapshot)
 	return !snapshot->pinned && !snapshot->clones && !snapshot->set;
 }
 
-static bool evict_oldest(struct vmem *m)
+static __attribute__((cold)) bool evict_oldest(struct vmem *m)
 {
 	for (uint32_t i = 0; i < m->snapshot_count; i++) {
 		uint64_t id = snapshot_at(m, i)->id;
@@ -243,7 +251,7 @@ static bool may_evict(const struct vmem *m)
 	return false;
 }
 
-int snapshot_may_add(struct vmem *m, const char name[AV_NAME_SIZE])
+__attribute__((cold)) int snapshot_may_add(struct vmem *m, const char name[AV_NAME_SIZE])
 {
 	if (name[0] && !snapshot_name_valid(name))
 		return AV_E_INVALID;
@@ -270,7 +278,7 @@ int snapshot_take_prepare(struct vmem *m, const struct snapshot_facts *facts,
 			return error;
 		snapshot_make_room(m);
 	}
-	*prepared = snapshot_record_new(m, facts);
+	*prepared = record_new(m, facts, true);
 	if (*prepared)
 		return 0;
 	if (!vmem_obtain(m, 1 + m->spill_count))
@@ -281,13 +289,15 @@ int snapshot_take_prepare(struct vmem *m, const struct snapshot_facts *facts,
 
 uint64_t snapshot_take_commit(struct vmem *m, struct snapshot *prepared)
 {
-	prepared->id = m->next_id++;
+	uint64_t id = m->next_id++;
+
+	prepared->id = id;
 	snapshot_seal(m, prepared);
 	snapshot_index_append(m, prepared);
 	m->base = prepared;
-	m->origin = prepared->id;
+	m->origin = id;
 	vmem_renew_vmid(m);
-	return prepared->id;
+	return id;
 }
 
 void snapshot_take_abort(struct vmem *m, struct snapshot *prepared)
@@ -296,8 +306,8 @@ void snapshot_take_abort(struct vmem *m, struct snapshot *prepared)
 }
 
 /* A record for undo: the present one may go for it, but no other snapshot. */
-static struct snapshot *undo_record(struct vmem *m, const struct snapshot *target,
-				    const struct snapshot_facts *now)
+static __attribute__((cold, noinline)) struct snapshot *undo_record(
+	struct vmem *m, const struct snapshot *target, const struct snapshot_facts *now)
 {
 	struct snapshot *record = snapshot_record_new(m, now);
 
@@ -333,7 +343,8 @@ void snapshot_restore_abort(struct vmem *m, const struct snapshot_restore *plan)
 }
 
 /* The present state goes into plan->undo; who was undo before is returned, to be discarded last. */
-static struct snapshot *keep_present(struct vmem *m, const struct snapshot_restore *plan)
+static __attribute__((cold, noinline)) struct snapshot *keep_present(
+	struct vmem *m, const struct snapshot_restore *plan)
 {
 	struct snapshot *former = m->undo;
 

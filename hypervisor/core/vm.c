@@ -86,7 +86,7 @@ bool vm_may_end(struct vm *vm)
 	       !__atomic_exchange_n(&vm->ending, true, __ATOMIC_ACQ_REL);
 }
 
-void vm_starve(struct vm *vm, uint64_t address)
+__attribute__((cold)) void vm_starve(struct vm *vm, uint64_t address)
 {
 	sched_yield();
 	if (!vm_may_end(vm))
@@ -97,7 +97,8 @@ void vm_starve(struct vm *vm, uint64_t address)
 }
 
 /* Nobody else ends the VM meanwhile. */
-static void crash(struct vcpu *vcpu, const char *reason, uint64_t far, uint32_t word)
+__attribute__((cold)) static void crash(struct vcpu *vcpu, const char *reason, uint64_t far,
+					uint32_t word)
 {
 	struct vm *vm = vcpu->vm;
 
@@ -113,21 +114,22 @@ static void crash(struct vcpu *vcpu, const char *reason, uint64_t far, uint32_t 
 	region_leave(vm);
 }
 
-void vm_crash(struct vcpu *vcpu, const char *reason, uint64_t far, uint32_t word)
+__attribute__((cold)) void vm_crash(struct vcpu *vcpu, const char *reason, uint64_t far,
+				    uint32_t word)
 {
 	sched_yield();
 	if (vm_may_end(vcpu->vm))
 		crash(vcpu, reason, far, word);
 }
 
-void vm_crash_held(struct vm *vm, const char *reason)
+__attribute__((cold)) void vm_crash_held(struct vm *vm, const char *reason)
 {
 	sched_yield();
 	crash(&vm->vcpus[0], reason, 0, 0);
 }
 
 /* Until the CPUs that were asked have given up the vCPUs of vm. */
-static void wait_for_cpus(const struct vm *vm)
+__attribute__((cold)) static void wait_for_cpus(const struct vm *vm)
 {
 	const struct cpu *here = cpu_this();
 	uint64_t bound = counter_now() + ns_to_ticks(HOLD_BOUND_NS);
@@ -147,7 +149,7 @@ static void wait_for_cpus(const struct vm *vm)
 }
 
 /* A vCPU that is not the one whose trap is being handled here. True: it is another CPU's, which is asked for it. */
-static __attribute__((noinline)) bool hold_other(struct vcpu *vcpu, const struct cpu *here)
+static __attribute__((cold, noinline)) bool hold_other(struct vcpu *vcpu, const struct cpu *here)
 {
 	if (vcpu->cpu != here) {
 		__atomic_store_n(&vcpu->cpu->resched, true, __ATOMIC_SEQ_CST);
@@ -162,7 +164,7 @@ static __attribute__((noinline)) bool hold_other(struct vcpu *vcpu, const struct
 	return false;
 }
 
-static inline void hold(struct vm *vm, bool keep)
+static __attribute__((noinline)) void hold(struct vm *vm, bool keep)
 {
 	struct cpu *here = cpu_this();
 	struct vcpu *vcpu = vm->vcpus, *end = vcpu + vm->vcpu_count;
@@ -193,7 +195,7 @@ void vm_hold_to_replace(struct vm *vm)
 }
 
 /* The vCPU whose trap is being handled here does not go on at once. */
-static __attribute__((noinline)) void give_up_current(struct vcpu *vcpu)
+static __attribute__((cold, noinline)) void give_up_current(struct vcpu *vcpu)
 {
 	struct cpu *here = cpu_this();
 
@@ -228,7 +230,7 @@ void vm_release(struct vm *vm)
 	}
 }
 
-static void evicted(void *ctx, uint64_t id)
+__attribute__((cold)) static void evicted(void *ctx, uint64_t id)
 {
 	struct vm *vm = ctx;
 
@@ -273,7 +275,7 @@ static struct cpu *cpu_of(const struct vm *vm, unsigned index)
 	return vm->slot ? &cpus[(vm->index + index) % cpu_count] : least_taken(vm, index);
 }
 
-static void create_vcpus(struct vm *vm)
+__attribute__((cold)) static void create_vcpus(struct vm *vm)
 {
 	const struct av_manifest_vm *m = vm->manifest;
 
@@ -292,7 +294,7 @@ static void create_vcpus(struct vm *vm)
 }
 
 /* What the bundle has for this VM, in its place. */
-static int map_segment(struct vm *vm, const struct av_manifest_segment *s)
+__attribute__((cold)) static int map_segment(struct vm *vm, const struct av_manifest_segment *s)
 {
 	uint64_t pages = (s->size + PAGE_MASK) >> PAGE_SHIFT;
 
@@ -302,7 +304,7 @@ static int map_segment(struct vm *vm, const struct av_manifest_segment *s)
 	return 0;
 }
 
-static void create_memory(struct vm *vm, unsigned vmid_share)
+__attribute__((cold)) static void create_memory(struct vm *vm, unsigned vmid_share)
 {
 	const struct av_manifest_vm *m = vm->manifest;
 	struct vmem_config config = {
@@ -341,7 +343,7 @@ static void create_memory(struct vm *vm, unsigned vmid_share)
 	flash_map(vm);
 }
 
-void vm_create(unsigned index)
+__attribute__((cold)) void vm_create(unsigned index)
 {
 	const struct av_manifest_vm *m = &boot_manifest.vms[index];
 	struct vm *vm = boot_alloc(sizeof(*vm));
@@ -365,7 +367,7 @@ void vm_create(unsigned index)
 	vm_count = index + 1;
 }
 
-void vm_seal(struct vm *vm)
+__attribute__((cold)) void vm_seal(struct vm *vm)
 {
 	struct snapshot_facts facts;
 	int error;

@@ -48,7 +48,6 @@ static void protect_dirty(struct vmem *m)
 		uint64_t *group = chunk->l3;
 		uint32_t left = chunk->count;
 
-#pragma GCC unroll 8 /* most words are 0 */
 		for (uint32_t word = 0; left && word < ARRAY_SIZE(chunk->bits); word++) {
 			uint64_t bits = chunk->bits[word];
 
@@ -185,7 +184,7 @@ void vmem_abandon(struct vmem *m)
 	arch_table_barrier();
 }
 
-void vmem_switch(struct vmem *m, const struct snapshot *record)
+__attribute__((noinline)) void vmem_switch(struct vmem *m, const struct snapshot *record)
 {
 	release_live(m);
 	m->ram_count = record->ram_count;
