@@ -58,7 +58,7 @@ static bool make_room(struct call *call, int error, struct operation_result *res
 int call_SNAPSHOT_TAKE(struct call *call)
 {
 	struct snapshot_facts facts;
-	struct operation_result result;
+	struct operation_result result = {0};
 	bool self = call->target == call->caller;
 	int error;
 

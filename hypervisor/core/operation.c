@@ -41,9 +41,7 @@ int operation_take(struct vm *vm, struct snapshot_facts *facts, struct vcpu *cal
 	spin_lock(&vm->lock);
 	add_facts(vm, 0, facts);
 	error = snapshot_take_prepare(&vm->mem, facts, &prepared);
-	if (error) {
-		result->id = 0;
-	} else {
+	if (!error) {
 		if (caller) {
 			/* What this instruction returns, now and after every restore: then with x2 = generation. */
 			caller->x[0] = AV_OK;

@@ -16,8 +16,8 @@ struct operation_result {
 };
 
 /*
- * facts: name and request_id; the others are filled in here. result: id (0 on error), evicted and held_ticks. caller: the vCPU that asks for its own VM and gets registers
- * written, or NULL.
+ * facts: name and request_id; the others are filled in here. caller: the vCPU that asks for its own VM and gets registers
+ * written, or NULL. result is zeroed by who calls; what is evicted adds up.
  */
 int operation_take(struct vm *vm, struct snapshot_facts *facts, struct vcpu *caller,
 		   struct operation_result *result);
