@@ -48,7 +48,7 @@ $(addprefix $(B)/obj/hypervisor/,core/main.c.o core/manifest.c.o core/format.c.o
 $(addprefix $(B)/obj/hypervisor/,$(addsuffix .c.o,core/manifest core/main core/log core/format core/bug core/random \
 	core/calls_differ core/calls_vm core/calls_clone core/clone core/snapshot_clone core/snapshot_info \
 	core/set core/set_operation core/calls_set core/calls_import core/pmu mm/import \
-	core/region_get core/region core/flash core/ports core/psci core/watchdog core/clock mm/audit mm/differ mm/attach \
+	core/region_get core/region core/flash core/ports core/psci core/watchdog core/clock mm/audit mm/differ mm/attach mm/keep \
 	core/calls_snapshot core/calls_region core/region_state \
 	dev/vflash dev/vpl031 dev/vconsole dev/virtio_mmio dev/virtqueue dev/vgic_state \
 	drivers/virtio_serial drivers/virtio_serial_control drivers/virtio_queue drivers/gicv3 \

@@ -203,7 +203,7 @@ static void drop_undo(struct vmem *m)
 	m->undo = NULL;
 }
 
-static void delete_at(struct vmem *m, uint32_t position)
+__attribute__((cold)) static void delete_at(struct vmem *m, uint32_t position)
 {
 	struct snapshot *snapshot = snapshot_at(m, position);
 
@@ -376,7 +376,7 @@ void snapshot_restore_commit(struct vmem *m, const struct snapshot_restore *plan
 	vmem_renew_vmid(m);
 }
 
-int snapshot_delete(struct vmem *m, uint64_t id)
+__attribute__((cold)) int snapshot_delete(struct vmem *m, uint64_t id)
 {
 	struct snapshot *snapshot = snapshot_find(m, id);
 
@@ -394,7 +394,8 @@ int snapshot_delete(struct vmem *m, uint64_t id)
 	return 0;
 }
 
-void snapshot_delete_part(struct vmem *m, struct snapshot *snapshot, bool evicted)
+__attribute__((cold)) void snapshot_delete_part(struct vmem *m, struct snapshot *snapshot,
+						bool evicted)
 {
 	uint64_t id = snapshot->id;
 
@@ -404,7 +405,8 @@ void snapshot_delete_part(struct vmem *m, struct snapshot *snapshot, bool evicte
 		report_eviction(m, id);
 }
 
-int snapshot_rename(struct vmem *m, uint64_t id, const char name[AV_NAME_SIZE])
+__attribute__((cold)) int snapshot_rename(struct vmem *m, uint64_t id,
+					  const char name[AV_NAME_SIZE])
 {
 	struct snapshot *snapshot = snapshot_find(m, id);
 	const struct snapshot *other = snapshot_find_name(m, name);
@@ -419,7 +421,7 @@ int snapshot_rename(struct vmem *m, uint64_t id, const char name[AV_NAME_SIZE])
 	return 0;
 }
 
-int snapshot_pin(struct vmem *m, uint64_t id, bool pinned)
+__attribute__((cold)) int snapshot_pin(struct vmem *m, uint64_t id, bool pinned)
 {
 	struct snapshot *snapshot = snapshot_find(m, id);
 

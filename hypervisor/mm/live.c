@@ -96,19 +96,20 @@ static void revert(struct vmem *m)
 
 	for (uint32_t c = m->dirty_first; c; c = chunk->next) {
 		chunk = &m->chunks[c - 1];
+		uint32_t left = chunk->count;
+
 		chunk->count = 0;
 		uint64_t *group = chunk->l3;
 		uint32_t base = frame_at(frame_index(ptr_pa(group)))->base;
 		const uint64_t *from = base ? frame_ptr(base) : no_entries;
 
-#pragma GCC unroll 8 /* most words are 0 */
-		for (uint32_t word = 0; word < ARRAY_SIZE(chunk->bits); word++) {
+		for (uint32_t word = 0; left && word < ARRAY_SIZE(chunk->bits); word++) {
 			uint64_t bits = chunk->bits[word];
 
 			if (!bits)
 				continue;
 			chunk->bits[word] = 0;
-			for (; bits; bits &= bits - 1) {
+			for (; bits; bits &= bits - 1, left--) {
 				uint32_t i = word * 64 + (uint32_t)__builtin_ctzll(bits);
 				uint64_t page = arch_entry_read(&group[i]) & S2_ADDRESS;
 				uint32_t index = (uint32_t)((page >> PAGE_SHIFT) - base_pfn);
