@@ -323,6 +323,27 @@ static RARE enum vmem_fault image_fault(struct vmem *m, struct dirty_chunk *chun
 	return VMEM_COPIED;
 }
 
+/*
+ * QEMU sizes its TLB when it is invalidated, and only then: twice as large when more than 70% of it was in use. A guest that
+ * touches page after page gets as many invalidations as it takes for the TLB to hold what it has touched.
+ */
+#define RUN_LEAST 192 /* pages: three quarters of QEMU's first TLB */
+#define RUN_MOST (RUN_LEAST << 8)
+
+static inline void count_run(struct vmem *m, uint64_t page)
+{
+	m->run = page - m->run_next < 2 ? m->run + 1
+					: 0; /* the first one of a new table is not counted */
+	m->run_next = page + 1;
+	if (unlikely(m->run >= m->run_wanted + RUN_LEAST)) {
+		m->run = 0;
+		if (m->run_wanted < RUN_MOST)
+			m->run_wanted = m->run_wanted * 2 + RUN_LEAST;
+		count_tlbi(m, false);
+		arch_tlb_vm();
+	}
+}
+
 enum vmem_fault vmem_fault(struct vmem *m, ipa_t address, bool write, bool wide)
 {
 	uint64_t offset = address.value - m->ram_base;
@@ -368,6 +389,7 @@ enum vmem_fault vmem_fault(struct vmem *m, ipa_t address, bool write, bool wide)
 		arch_table_barrier();
 		arch_entry_write(entry, leaf);
 		arch_table_barrier();
+		count_run(m, address.value >> PAGE_SHIFT);
 		return VMEM_TOUCHED;
 	}
 	arch_entry_write(entry, 0);

@@ -123,6 +123,7 @@ struct vmem {
 	uint32_t dirty_first;          /* chain of chunks with bits, index + 1 */
 	uint64_t dirty_count;          /* writable leaves */
 	uint64_t ram_count;            /* valid leaves of the live tree, bundle pages left out */
+	uint64_t run, run_next, run_wanted; /* pages touched in a row: see count_run() */
 	struct dirty_history *history; /* one a chunk; NULL: no page is copied back */
 	uint64_t round;                /* restores to a base */
 	uint64_t kept_count;           /* pages that the last of them kept */

@@ -455,6 +455,11 @@ void arch_tlb_table(ipa_t address, bool wide)
 		invalidate(address, wide, fake.skip & FAKE_LEAF_FOR_TABLE ? 3 : 1);
 }
 
+/* What is valid may stay cached. */
+void arch_tlb_vm(void)
+{
+}
+
 void arch_tlb_all(void)
 {
 	fake_tlb_all_count++;

@@ -23,6 +23,12 @@ void arch_tlb_leaves(ipa_t address, uint64_t count, bool wide);
 void arch_tlb_relaxed(ipa_t address);
 /* A table entry above a leaf changed: IPAS2E1 (walk caches too), then the combined entries. */
 void arch_tlb_table(ipa_t address, bool wide);
+/* All combined stage 1+2 entries of this VM on this PE: TLBI VMALLE1. */
+static inline void arch_tlb_vm(void)
+{
+	__asm__ volatile("tlbi vmalle1\n\tdsb nsh\n\tisb" ::: "memory");
+}
+
 /* Every VMID of every PE: TLBI ALLE1IS. */
 void arch_tlb_all(void);
 

@@ -8,4 +8,5 @@ void arch_tlb_leaves(ipa_t address, uint64_t count, bool wide);
 void arch_tlb_relaxed(ipa_t address);
 void arch_tlb_table(ipa_t address, bool wide);
 void arch_tlb_all(void);
+void arch_tlb_vm(void);
 uint64_t arch_tlb_select(uint64_t vttbr);
