@@ -422,6 +422,7 @@ class Run:
         kind = self.random.choice(("run", "restart", "take", "remove", "remove", "remove"))
         if kind == "remove":
             for number in sorted(clone.parts, reverse=True) if self.random.randrange(3) else []:
+                self.unpin_set(number)  # else few clones would ever go, and no new ones come
                 self.delete_set(number)
             return self.remove(clone)
         if kind == "restart":
@@ -545,6 +546,11 @@ class Run:
         for vm in self.vms if paused else []:
             self.agent.ask(f"resume vm={vm.name}")
         return f"set {number}{' paused' if paused else ''}{undo}"
+
+    def unpin_set(self, number):
+        for vm in self.vms:
+            self.agent.ask(f"set vm={vm.name} id={self.sets[number][vm.name]} pinned=0")
+            vm.snapshots[self.sets[number][vm.name]].pinned = False
 
     def delete_set(self, number):
         """False: refused, as it had to be."""
