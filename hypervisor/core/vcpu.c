@@ -131,7 +131,8 @@ static inline void interrupts_load(struct vcpu *vcpu)
 		interrupts_look(vcpu);
 		return;
 	}
-	vgic_show_none(gic, vcpu->index);
+	if (vgic_is_dirty(gic, vcpu->index))
+		vgic_show_none(gic, vcpu->index);
 	write_reg(ICH_HCR_EL2, VGIC_HCR_EN);
 }
 
