@@ -67,12 +67,12 @@ struct snapshot *snapshot_find(struct vmem *m, uint64_t id)
 		return m->snapshot_count ? snapshot_at(m, m->snapshot_count - 1) : NULL;
 	if (!m->snapshot_count)
 		return NULL;
-	/* Where it is when none before it, or none behind it, was deleted. */
-	position = (uint32_t)(id - snapshot_at(m, 0)->id);
-	if (position < m->snapshot_count && snapshot_at(m, position)->id == id)
-		return snapshot_at(m, position);
+	/* Where it is when none behind it, or none before it, was deleted; the newest are asked for most. */
 	position =
 		m->snapshot_count - 1 - (uint32_t)(snapshot_at(m, m->snapshot_count - 1)->id - id);
+	if (position < m->snapshot_count && snapshot_at(m, position)->id == id)
+		return snapshot_at(m, position);
+	position = (uint32_t)(id - snapshot_at(m, 0)->id);
 	if (position < m->snapshot_count && snapshot_at(m, position)->id == id)
 		return snapshot_at(m, position);
 	position = snapshot_position(m, id);
