@@ -50,9 +50,11 @@ void el1_save(struct el1_context *to)
 	fail();
 }
 
-void fp_save(struct fp_context *to)
+void fp_save_and_copy(struct fp_context *fp, void *to, const void *from)
 {
+	(void)fp;
 	(void)to;
+	(void)from;
 	fail();
 }
 
