@@ -7,6 +7,9 @@ UNIT_snapshot_oracle_SRC := tests/unit/test_snapshot_oracle.c $(MM_UNIT_SRC)
 UNITS += stage2
 UNIT_stage2_SRC := tests/unit/test_stage2.c $(MM_UNIT_SRC)
 
+UNITS += image
+UNIT_image_SRC := tests/unit/test_image.c $(MM_UNIT_SRC)
+
 UNITS += frame
 UNIT_frame_SRC := tests/unit/test_frame.c hypervisor/mm/frame.c hypervisor/arch/fake/fake.c
 
