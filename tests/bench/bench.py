@@ -125,6 +125,7 @@ def main():
     try:
         entries += exits.measure(build, options.runs, say)
         entries += icount.measure(build, options.runs, options.ram, say)
+        entries += icount.measure_vcpus(build, min(options.runs, 3), say)
         entries += clone.measure(build, options.runs, options.ram, say)
         entries += alias(entries, "depth1000.restore", "depth1000.restore.d16")
         entries += loop.measure(build, options.runs, say)

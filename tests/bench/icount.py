@@ -98,6 +98,19 @@ def run_set(build, what, text, qemu_args, seconds=300):
         place.remove()
 
 
+def measure_vcpus(build, runs, say):
+    """What one more vCPU adds to a take and a restore to the base together; it is off, its state is kept all the same."""
+    say(f"icount: {runs} runs with 1 and with 2 vCPUs")
+    text = SET.format(build=build, ram=16, machine=MACHINE[16])
+    sums = []
+    for cpus in 1, 2:
+        more = text.replace("clock: follow", f"clock: follow, cpus: {cpus}")
+        results = [run_set(build, f"{cpus} vCPUs", more, "-icount shift=0,sleep=off") for _ in range(runs)]
+        sums.append([result["take.d0"] + result["restore.base.d0"] for result in results])
+    return [entry("vcpu_extra", "instructions", [two - one for one, two in zip(*sums)],
+                  "take and restore to the base, a second vCPU that is off")]
+
+
 def measure_bells(build, runs, say):
     """Round trips of a doorbell: instructions of two VMs on one CPU, microseconds of two on two."""
     say(f"icount: {runs} runs of two VMs and a doorbell")
