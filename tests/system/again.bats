@@ -102,7 +102,7 @@ print(lines, len(first), rewinds)'
 	done
 	goes_on
 	field_is snapshots vm1 1000
-	read -r lines counts rewinds <<<"$(hashes "$(log vm1 | grep -n '^nonce: start' | tail -n 1 | cut -d : -f 1)")"
+	read -r lines counts rewinds <<<"$(hashes "$(log vm1 | grep -n 'nonce: start' | tail -n 1 | cut -d : -f 1)")"
 	echo "lines $lines, counts $counts, rewinds $rewinds"
 	[ "$rewinds" -ge 200 ]
 	[ "$lines" -gt $((counts + 200)) ]
