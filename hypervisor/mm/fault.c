@@ -4,8 +4,8 @@
  * Obtains all it may need before it changes anything. Never leaves a valid entry that differs from
  * what may be cached: break-before-make at the topmost entry that changes (Arm ARM D8.14.1).
  *
- * Pages EL2 has filled are XN: only those that a guest executes are cleaned to the point of
- * unification, at the fault of the first fetch. Pages of a guest that writes code itself are its
+ * Pages EL2 has filled are XN until they are cleaned to the point of unification: a copy of an image page at
+ * once, others at the first fetch from one of their group. Pages of a guest that writes code itself are its
  * own business.
  */
 #include <arch/mem.h>

@@ -45,7 +45,7 @@ static void a_second_fault_on_the_same_page_is_spurious(void **state)
 	assert_int_equal(fault(vm, PAGE(151), true), VMEM_COPIED);
 }
 
-static void only_pages_that_are_executed_are_made_fit_for_it_and_only_once(void **state)
+static void pages_are_made_executable_in_groups_and_only_once(void **state)
 {
 	struct rig_vm *vm = rig->vm[0];
 	uint64_t id;
@@ -121,7 +121,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_second_fault_on_the_same_page_is_spurious),
-		T(only_pages_that_are_executed_are_made_fit_for_it_and_only_once),
+		T(pages_are_made_executable_in_groups_and_only_once),
 		T(a_guest_that_goes_on_writing_to_its_image_has_it_copied_in_groups),
 	};
 
