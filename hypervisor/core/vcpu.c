@@ -7,6 +7,7 @@
 #include "arch/features.h"
 #include "arch/lr.h"
 #include "arch/sysreg.h"
+#include "arch/tlb.h"
 #include "core/bug.h"
 #include "core/clock.h"
 #include "core/cpu.h"
@@ -156,7 +157,6 @@ bool vcpu_load(struct vcpu *vcpu)
 	fp_load(&vcpu->fp);
 	/* Without a look: who was here before is nearly always of another VM. */
 	sysreg_write(cntvoff_el2, vm->cntvoff);
-	isb();
 	timers_load(vcpu);
 	pmu_load(vcpu);
 	interface_load(vcpu);
@@ -185,13 +185,13 @@ static __attribute__((noinline)) void fold(struct vcpu *vcpu, uint64_t hcr)
 	gicv3_ppis_deactivate(vgic_take_hw_release(gic, vcpu->index));
 }
 
-/* No interrupts, stage 2 off; the exclusives of before do not count any more. The list registers are folded. */
+/*
+ * A stage 2 without anything. The VMID stays: the next one is that of the next guest, and QEMU drops its TLB at
+ * each change. The exclusives of before end with the exception return. An ISB is to follow.
+ */
 static inline void detach(void)
 {
-	write_reg(ICH_HCR_EL2, 0);
-	sysreg_write(vttbr_el2, 0);
-	__asm__ volatile("clrex" ::: "memory");
-	isb();
+	sysreg_write(vttbr_el2, arch_tlb_no_tables(sysreg_read(vttbr_el2)));
 }
 
 /* Timer and CPU interface to memory; the PE keeps them. */
@@ -225,6 +225,7 @@ void vcpu_store(struct vcpu *vcpu, bool keep)
 		spin_unlock(&vm->lock);
 	}
 	detach();
+	isb();
 }
 
 void vcpu_replace(struct vcpu *vcpu, const struct vcpu *by)
@@ -232,8 +233,7 @@ void vcpu_replace(struct vcpu *vcpu, const struct vcpu *by)
 	el1_load(&by->el1);
 	copy_and_fp_load(&by->fp, vcpu, by);
 	interface_load(vcpu);
-	pmu_unload(vcpu);              /* what was its own; the line is the snapshot's already */
-	sysreg_write(cntv_ctl_el0, 0); /* until the VM's time is known */
+	pmu_unload(vcpu); /* what was its own; the line is the snapshot's already */
 	vcpu->quiet = false;
 	vcpu->replaced = true;
 }
@@ -250,8 +250,11 @@ void vcpu_resume(struct vcpu *vcpu)
 	} else {
 		spin_lock(&vm->lock); /* the VM's other vCPUs may run already */
 		if (vcpu->replaced) {
+			bool look = !vcpu_ptimer_unused(vcpu);
+
 			timers_load(vcpu);
-			vcpu_ptimer_evaluate(vcpu);
+			if (look)
+				vcpu_ptimer_look(vcpu);
 			pmu_load(vcpu);
 		}
 		vcpu->replaced = false;
@@ -269,6 +272,7 @@ void vcpu_unload(struct vcpu *vcpu)
 	BUG_ON(cpu->loaded != vcpu);
 	spin_lock(&vm->lock);
 	vcpu_fold_interrupts(vcpu);
+	write_reg(ICH_HCR_EL2, 0);
 	detach();
 	save(vcpu);
 	pmu_unload(vcpu);

@@ -16,7 +16,7 @@ void vcpu_unload(struct vcpu *vcpu);
 
 /*
  * An operation of a VM on itself, on the vCPU whose trap is being handled: interrupts and (to keep them) timer and CPU
- * interface go to memory, stage 2 is off, and el1 and fp stay in the PE: vcpu->in_pe. Afterwards it goes on as it was, or as
+ * interface go to memory, stage 2 is empty, and el1 and fp stay in the PE: vcpu->in_pe. Afterwards it goes on as it was, or as
  * vcpu_replace() made it, with the VM's new stage 2 and time; or vcpu_unload() follows.
  */
 void vcpu_store(struct vcpu *vcpu, bool keep);

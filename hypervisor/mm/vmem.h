@@ -4,8 +4,8 @@
  * its budget.
  *
  * Every function needs the VM's lock. Those marked [stopped] also need all its vCPUs stopped and
- * its VTTBR loaded on no PE (load VMID 0 first); afterwards load vmem_vttbr() anew. Host tests run
- * all of it on arch/fake.
+ * its tables loaded on no PE (arch_tlb_no_tables() instead); afterwards load vmem_vttbr() anew. Host
+ * tests run all of it on arch/fake.
  *
  * Ownership: each frame, data or table, is owned by the one entry with OWN set. A table is private
  * to the live tree when the entries above it are OWN and nobody borrows from it; only private

@@ -6,6 +6,7 @@
 #include "arch/features.h"
 #include "arch/pmu.h"
 #include "arch/sysreg.h"
+#include "arch/tlb.h"
 #include "core/types.h"
 
 struct features features;
@@ -147,7 +148,7 @@ void features_apply(void)
 	sysreg_write(cnthctl_el2, 0);
 	sysreg_write(hstr_el2, 0);
 	sysreg_write(vpidr_el2, sysreg_read(midr_el1));
-	sysreg_write(vttbr_el2, 0);
+	sysreg_write(vttbr_el2, arch_tlb_no_tables(0));
 	sysreg_write(cnthp_ctl_el2, 0);
 	sysreg_write(cntv_ctl_el0, 0);
 	isb();

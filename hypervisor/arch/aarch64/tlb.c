@@ -5,6 +5,8 @@
 #include "arch/sysreg.h"
 #include "core/counters.h"
 
+const uint64_t no_tables[64] __attribute__((section(".rodata.page"), aligned(4096))) = {0};
+
 void arch_tlb_leaves(ipa_t address, uint64_t count, bool wide)
 {
 	uint64_t operand = address.value >> 12, end = operand + count;

@@ -32,6 +32,19 @@ static inline void arch_tlb_vm(void)
 /* Every VMID of every PE: TLBI ALLE1IS. */
 void arch_tlb_all(void);
 
+/* Stage 2 at level 1 in which nothing is there: 64 entries for 36 bits of IPA. At the start of a page: one ADRP. */
+extern const uint64_t no_tables[64];
+
+/* VTTBR_EL2 with its VMID and those: no walk finds anything, and nothing that was found for that VMID is lost. */
+static inline uint64_t arch_tlb_no_tables(uint64_t vttbr)
+{
+	const uint64_t *tables;
+
+	__asm__("adrp %0, %1" : "=r"(tables) : "S"(no_tables));
+	__asm__("bfi %0, %1, #0, #48" : "+r"(vttbr) : "r"(tables));
+	return vttbr;
+}
+
 /*
  * Make the VM of this VTTBR_EL2 value the one the calls above mean, from any PE; returns what was loaded, to be put back
  * by the same call. Nothing is written when it is loaded already.
