@@ -41,6 +41,7 @@
  * stats vm=                            row: hvc= smc= wfi= sysreg= mmio= touch= write= fault= irq= abort= other= cpu_ns= tlbi_local=
  *                                      tlbi_broadcast= pages_copied= pages_zeroed= nodes_copied= cache_syncs= evictions=
  *                                      console_bytes= console_dropped= input_dropped= unknown_hvc= copied_back= kept=
+ *                                      restore_ns=
  * machine                              row: frames_total= frames_free= counter_hz= uptime_ns= cpus= vms= regions= debug= control_restarts=
  *                                      event_next= log_next= shm_pages= shm_used= set_pages= set_used=
  * pause|resume|stop vm=                ok state=

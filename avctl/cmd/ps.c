@@ -202,6 +202,7 @@ static const struct column stats_columns[] = {
 	{"Pages zeroed", "pages_zeroed", COLUMN_NUMBER, "pages_zeroed"},
 	{"Pages copied back", "pages_copied_back", COLUMN_NUMBER, "copied_back"},
 	{"Pages kept", "pages_kept", COLUMN_NUMBER, "kept"},
+	{"Last restore, ns", "restore_ns", COLUMN_NUMBER, "restore_ns"},
 	{"Nodes copied", "nodes_copied", COLUMN_NUMBER, "nodes_copied"},
 	{"Cache syncs", "cache_syncs", COLUMN_NUMBER, "cache_syncs"},
 	{"Evictions", "evictions", COLUMN_NUMBER, "evictions"},

@@ -144,6 +144,7 @@ int64_t service_stats(struct service *service)
 	line_add_number(out, "unknown_hvc", stats->unknown_hvc);
 	line_add_number(out, "copied_back", stats->pages_copied_back);
 	line_add_number(out, "kept", stats->pages_kept);
+	line_add_number(out, "restore_ns", stats->restore_ns);
 	service_send(service);
 	return service_ok(service);
 }

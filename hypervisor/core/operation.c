@@ -34,7 +34,7 @@ int operation_take(struct vm *vm, struct snapshot_facts *facts, struct vcpu *cal
 		   struct operation_result *result)
 {
 	struct snapshot *prepared;
-	uint64_t start = counter_now(), evictions = vm->mem.stats.evictions;
+	uint64_t start = counter_about(), evictions = vm->mem.stats.evictions;
 	int error;
 
 	vm_hold(vm);
@@ -60,7 +60,7 @@ int operation_take(struct vm *vm, struct snapshot_facts *facts, struct vcpu *cal
 	result->evicted += vm->mem.stats.evictions - evictions;
 	spin_unlock(&vm->lock);
 	vm_release(vm);
-	result->held_ticks = counter_now() - start;
+	result->held_ticks = counter_about() - start;
 	return error;
 }
 
@@ -129,7 +129,7 @@ static int restore_held(struct vm *vm, uint64_t id, uint64_t flags, uint32_t set
 static int restore(struct vm *vm, uint64_t id, uint64_t flags, enum av_event_kind event,
 		   struct operation_result *result)
 {
-	uint64_t start = counter_now();
+	uint64_t start = counter_about();
 	int error;
 
 	/* What is not saved here stays in the PE: a restore that finds nothing goes on from there. */
@@ -139,7 +139,9 @@ static int restore(struct vm *vm, uint64_t id, uint64_t flags, enum av_event_kin
 		vm_hold_to_replace(vm);
 	error = restore_held(vm, id, flags, 0, event, result);
 	vm_release(vm);
-	result->held_ticks = counter_now() - start;
+	result->held_ticks = counter_about() - start;
+	if (!error)
+		vm->restore_ticks = result->held_ticks;
 	return error;
 }
 

@@ -110,6 +110,7 @@ struct vm {
 	bool clock_stopped;
 
 	uint64_t generation;
+	uint64_t restore_ticks; /* what the last restore of it alone took */
 	uint64_t restart_count;
 	uint64_t reset_times[10]; /* physical counter of the last SYSTEM_RESETs */
 	unsigned reset_next;

@@ -49,6 +49,8 @@ def read_results(text):
         raise Failed(wrong.group())
     hz = int(re.search(r"^bench done hz=(\d+)", text, re.M).group(1))
     counts = {name: int(value) for name, value in re.findall(r"^count (\S+) (\d+)\s*$", text, re.M)}
+    counts |= {f"{name}.beside": tuple(map(int, rest.split()))
+               for name, rest in re.findall(r"^beside (\S+)((?: \d+){4})\s*$", text, re.M)}
     found = re.findall(r"^bench (\S+) (\d+) (\d+)\s*$", text, re.M)
     return counts | {name: int(ticks) * 1_000_000_000 / hz / int(loops) for name, ticks, loops in found
                      if name != "empty"}
@@ -147,8 +149,11 @@ def measure(build, runs, rams, say):
         for name in (*BY_RAM, *ONCE, *COUNTS):
             values = [result[name] for result in results if name in result]
             note = "" if values else f"does not fit {ram} MiB" if results else "skipped: too little tmpfs"
-            if len(set(values)) > 1:
+            beside = {result[f"{name}.beside"] for result in results if f"{name}.beside" in result}
+            if len(set(values)) > 1 or len(beside) > 1:
                 note = "the runs differ"
+            elif beside:
+                note = "exits {}, TLBI {}, bytes copied {}, tables {}".format(*beside.pop())
             if ram == MAIN:
                 entries.append(entry(name, COUNTS.get(name, "instructions"), values, note))
             if name in BY_RAM:
