@@ -133,11 +133,11 @@ units: $(addprefix $(B)/unit/,$(UNITS))
 SYSTEM := $(sort $(wildcard tests/system/*.bats))
 
 check: deps
-	$(Q)$(MAKE) --no-print-directory -j2 all release units mkbundle linux-guest
+	$(Q)$(MAKE) --no-print-directory -j2 all release units mkbundle linux-guest linux-flavours
 	$(Q)UNIT_ARGS= bash tests/check.sh $(B) tests/style.sh tests/models.sh $(UNITS) $(SYSTEM)
 
 soak: deps
-	$(Q)$(MAKE) --no-print-directory -j2 all release units mkbundle linux-guest
+	$(Q)$(MAKE) --no-print-directory -j2 all release units mkbundle linux-guest linux-flavours
 	$(Q)SOAK=1 SUITE_TIMEOUT=7200 UNIT_ARGS= bash tests/check.sh $(B) tests/models.sh $(UNITS) $(SYSTEM)
 
 demo: deps

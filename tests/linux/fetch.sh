@@ -1,27 +1,29 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# fetch.sh DIR - puts Debian's own arm64 kernel and a busybox initramfs into DIR: vmlinuz, base.initrd, and in
-# kernel.deb which package the kernel is of.
+# fetch.sh DIR [FLAVOUR] - puts Debian's own arm64 kernel (generic, or its flavour cloud or rt) and a busybox initramfs
+# into DIR: vmlinuz, base.initrd, and in kernel.deb which package the kernel is of.
 # From packages alone: packages.sh says how and where they are kept.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/packages.sh"
-packages_begin "${1:?usage: fetch.sh DIR}"
+packages_begin "${1:?usage: fetch.sh DIR [FLAVOUR]}"
+flavour=${2:+$2-}arm64
+wanted="linux-image-[0-9]*[0-9]-$flavour" # 6.1.0-56-arm64 is no 6.1.0-56-cloud-arm64
 
 download() {
 	local kernel
-	packages_update "Debian's arm64 kernel"
-	kernel=$(private_apt apt-cache depends --important linux-image-arm64 2>/dev/null |
-		sed -n 's/^ *Depends: \(linux-image-[0-9].*-arm64\)$/\1/p' | head -n 1)
-	[ -n "$kernel" ] || fail "these apt sources offer no linux-image-arm64 (is this machine a Debian?)"
+	packages_update "Debian's $flavour kernel"
+	kernel=$(private_apt apt-cache depends --important "linux-image-$flavour" 2>/dev/null |
+		sed -n "s/^ *Depends: \\(linux-image-[0-9].*-$flavour\\)\$/\\1/p" | head -n 1)
+	[ -n "$kernel" ] || fail "these apt sources offer no linux-image-$flavour (is this machine a Debian?)"
 	packages_get "$kernel" busybox-static
 }
 
-kernel_deb=$(cached 'linux-image-[0-9]*-arm64')
+kernel_deb=$(cached "$wanted")
 busybox_deb=$(cached busybox-static)
 if [ -z "$kernel_deb" ] || [ -z "$busybox_deb" ]; then
 	download
-	kernel_deb=$(cached 'linux-image-[0-9]*-arm64')
+	kernel_deb=$(cached "$wanted")
 	busybox_deb=$(cached busybox-static)
 fi
 

@@ -4,8 +4,14 @@
 
 LINUX := $(abspath $(B))/linux
 
-.PHONY: linux-guest
+.PHONY: linux-guest linux-flavours
 linux-guest: $(B)/linux/initrd $(B)/linux/test.initrd $(B)/linux/boot-init
+
+# Debian's other kernels for arm64, to a shell: $(B)/linux/cloud, $(B)/linux/rt.
+linux-flavours: $(B)/linux/cloud/base.initrd $(B)/linux/rt/base.initrd
+
+$(B)/linux/%/base.initrd: tests/linux/fetch.sh tests/linux/packages.sh tests/linux/init
+	$(Q)bash tests/linux/fetch.sh $(@D) $*
 
 # What `make bench` boots Linux to.
 $(B)/linux/boot-init: tests/linux/boot-init.S

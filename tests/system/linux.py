@@ -388,6 +388,14 @@ def smp_boots(console, count):
     check(console.run("grep -c ^processor /proc/cpuinfo") == str(count), "/proc/cpuinfo has other CPUs")
 
 
+def reboots(console, count):
+    console.send("reboot -f\n")
+    console.expect(rb"Booting Linux", 60)
+    console.expect(rb"avisor-linux: up", 180)
+    console.settle()
+    smp_boots(console, count)
+
+
 def smp(avctl, rounds, vm):
     machine = Machine(avctl, vm)
     count = vcpu_count(machine)
@@ -413,11 +421,7 @@ def smp(avctl, rounds, vm):
     smp_boots(console, count)
     no_complaints(console)
     say(f"{count} CPUs, restored {rounds} times")
-    console.send("reboot -f\n")
-    console.expect(rb"Booting Linux", 60)
-    console.expect(rb"avisor-linux: up", 90)
-    console.settle()
-    smp_boots(console, count)
+    reboots(console, count)
     no_complaints(console)
     console.send("poweroff -f\n")
     machine("wait", vm, "stopped", "--timeout", "30s")
