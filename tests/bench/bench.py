@@ -37,17 +37,6 @@ def spreads(value):
     return result
 
 
-def goals(figures):
-    """[(met, what)]: what open issues ask for beyond the targets; printed until all is met, then targets."""
-    def value(name):
-        return figures.get(name, {}).get("value")
-
-    result = []
-    if value("restore44_us"):
-        result.append((value("restore44_us") <= 15, f"restore44_us {value('restore44_us'):.1f} <= 15 (wall clock)"))
-    return result + boot.goals(value)
-
-
 def targets(figures):
     """[(met, what)] for all that was measured."""
     def value(name):
@@ -159,8 +148,6 @@ def main():
     for suffix in ".tiny", ".full.tiny":
         for _, what in faster(lambda name: figures.get(name, {}).get("value"), suffix):
             print(f"       {what}")
-    for met, what in goals(figures):
-        print(f"       goal {'met' if met else 'missed'}: {what}")
     missed = sum(not met for met, _ in results)
     print(f"\n{len(results) - missed} targets met, {missed} missed")
     return 1 if missed else 0

@@ -15,7 +15,7 @@ from linux import Console, Failed, Machine, at_shell, check, each_cpu_off_and_on
 
 BUNDLE = 0x1000000  # AV_BUNDLE_PA in the RAM file
 WORST = 4  # KERN_WARNING, and all that is worse
-BUSY = r"hrtimer: interrupt took"  # about the host: on a busy one either may say so
+BUSY = r"hrtimer: interrupt took|sched: RT throttling activated"  # about the host: on a busy one either may say so
 
 
 def complaints(console):
