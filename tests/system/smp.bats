@@ -43,7 +43,7 @@ does() {
 
 	at=$(mark "$1")
 	tell "$1" "$2${3:+ $3}"
-	wait_for 60 said "$1" "^smp: $2: " "$at"
+	wait_for "${SOAK:+10}60" said "$1" "^smp: $2: " "$at"
 	says "$1" "^smp: $2: ok" "$at"
 }
 
