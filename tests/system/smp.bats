@@ -274,12 +274,10 @@ had_since() {
 
 # With 1 vCPU of wide, 1 of tall and 4 of eight that spin on CPU 1, and 3 of eight on CPU 0, for each second a vCPU of the first
 # two has, eight has 4 on CPU 1 and 6 on CPU 0.
-@test "vCPUs that spin have equal shares of their physical CPU, whatever VM they are of" {
-	local vm before=() after=() at
+# shares_are_equal: over the next 600 ms of tall
+shares_are_equal() {
+	local vm before=() after=()
 
-	for vm in $VMS; do
-		does "$vm" park 1
-	done
 	read -ra before < <(all_cpu_ms)
 	wait_for 60 had_since tall "${before[1]}" 600
 	read -ra after < <(all_cpu_ms)
@@ -290,7 +288,19 @@ had_since() {
 	python3 -c '
 import sys
 wide, tall, eight = map(int, sys.argv[1:])
-sys.exit(not (abs(wide - tall) < 0.1 * wide and abs(eight - 10 * wide) < 0.1 * eight))' "${after[@]}" ||
-		fails "shares: ${after[*]}"
+sys.exit(not (abs(wide - tall) < 0.1 * wide and abs(eight - 10 * wide) < 0.1 * eight))' "${after[@]}"
+}
+
+@test "vCPUs that spin have equal shares of their physical CPU, whatever VM they are of" {
+	local vm look
+
+	for vm in $VMS; do
+		does "$vm" park 1
+	done
+	# A host that takes a CPU away from QEMU for a while takes it from whose turn it is: one good look is enough.
+	for look in 1 2 3 4 5; do
+		! shares_are_equal || break
+		[ "$look" -lt 5 ] || fails "the shares are not equal"
+	done
 	avctl -q restart $VMS >/dev/null
 }
