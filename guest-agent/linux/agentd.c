@@ -173,18 +173,23 @@ static bool look_at_generation(void)
 	return true;
 }
 
-static void look_at_port(void)
+/* True: the clock is to be set. */
+static bool look_at_port(void)
 {
 	char data[4096];
 	ssize_t got;
 
 	if (!host_is_there()) {
+		/* A restore takes the client away, too, and its hooks find what was quiesced as it was. */
+		bool restored = look_at_generation();
+
 		leave();
-		return;
+		return restored;
 	}
 	enter();
 	while ((got = read(port, data, sizeof(data))) > 0)
 		service_input(&service, data, (size_t)got);
+	return false;
 }
 
 /* Until when to sleep: at most to the next thing that is due. */
@@ -216,9 +221,8 @@ static void work(void)
 		exit(1);
 	learn_identity();
 	while (!stopping) {
-		if (look_at_generation())
-			aligning = true;
-		look_at_port();
+		aligning |= look_at_generation();
+		aligning |= look_at_port();
 		if (quiesce_deadline() && agent_ms() >= quiesce_deadline()) {
 			agent_say("quiesced for too long: file systems are thawed");
 			quiesce_end(NULL, NULL);
