@@ -124,7 +124,7 @@ int call_VM_STATS(struct call *call)
 	stats.evictions = vm->mem.stats.evictions;
 	stats.pages_copied_back = vm->mem.stats.pages_kept;
 	stats.pages_kept = vm->mem.kept_count;
-	stats.restore_ns = ticks_to_ns(vm->restore_ticks);
+	stats.restore_ns = ticks_to_ns(__atomic_load_n(&vm->restore_ticks, __ATOMIC_RELAXED));
 	spin_unlock(&vm->lock);
 	return call_give(call, call->in.args[1], call->in.args[2], &stats, sizeof(stats));
 }

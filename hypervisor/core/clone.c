@@ -44,7 +44,7 @@ static void begin(struct vm *vm, const struct vm *from, const char name[AV_NAME_
 	vm->flags = AV_VM_FLAG_SPARE | (from->flags & INHERITED);
 	vm->slice = from->slice;
 	vm->vcpu_count = from->vcpu_count;
-	vm->wide = vm_is_wide(vm, vm->vcpu_count);
+	vm_placed(vm);
 	vm->part_count = vm_state_count(vm->vcpu_count);
 	vm->mem.refuse = from->mem.refuse;
 	vm->mem.snapshot_keep = from->mem.snapshot_keep < vm->mem.index_mask + 1
@@ -56,6 +56,7 @@ static void begin(struct vm *vm, const struct vm *from, const char name[AV_NAME_
 	if (vm->generation < from->generation)
 		vm->generation = from->generation;
 	vm->restart_count = 0;
+	vm->restore_ticks = 0;
 	vm->reset_next = 0;
 	vm->ending = false;
 	memset(&vm->stats, 0, sizeof(vm->stats));

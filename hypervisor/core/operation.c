@@ -141,7 +141,7 @@ static int restore(struct vm *vm, uint64_t id, uint64_t flags, enum av_event_kin
 	vm_release(vm);
 	result->held_ticks = counter_about() - start;
 	if (!error)
-		vm->restore_ticks = result->held_ticks;
+		__atomic_store_n(&vm->restore_ticks, result->held_ticks, __ATOMIC_RELAXED);
 	return error;
 }
 

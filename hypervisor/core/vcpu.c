@@ -64,6 +64,11 @@ static __attribute__((noinline)) void vtimer_load(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
 
+	/* The timer of before a restore may hold the line: it must not be pending again once it is not active any more. */
+	if (vcpu->cpu->vtimer_active) {
+		sysreg_write(cntv_ctl_el0, 0);
+		isb();
+	}
 	if (timer_due(vcpu->timer.cntv_ctl, vcpu->timer.cntv_cval, vm->cntvoff))
 		vgic_set_line(&vm->gic, vcpu->index, PLAT_PPI_VIRT_TIMER, true);
 	vtimer_set_active(vcpu->cpu, vgic_hw_busy(&vm->gic, vcpu->index, PLAT_PPI_VIRT_TIMER));
@@ -137,12 +142,30 @@ static inline void interrupts_load(struct vcpu *vcpu)
 	write_reg(ICH_HCR_EL2, VGIC_HCR_EN);
 }
 
+/*
+ * vCPUs are PEs to their guest: what one has found in its own tables is not the other's, though VMID and ASID are the same
+ * (TTBR0_EL1.CnP is 0). Where two of a VM share a physical CPU it holds one's at a time. VTTBR_EL2 is written, VM's lock held.
+ */
+static __attribute__((cold, noinline)) void own_translations(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+	uint8_t *last = &vm->last_on[vcpu->cpu->id];
+
+	if (*last == vcpu->index + 1)
+		return;
+	*last = (uint8_t)(vcpu->index + 1);
+	vm->mem.stats.tlbi_local++;
+	isb();
+	arch_tlb_vm();
+}
+
 bool vcpu_load(struct vcpu *vcpu)
 {
 	struct cpu *cpu = cpu_this();
 	struct vm *vm = vcpu->vm;
 
-	BUG_ON(cpu->loaded);
+	if (AV_DEBUG)
+		BUG_ON(cpu->loaded);
 	/* hold() writes held and then looks at loaded: one of the two sees the other. */
 	__atomic_store_n(&vcpu->loaded, true, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&vm->held, __ATOMIC_SEQ_CST)) {
@@ -152,6 +175,8 @@ bool vcpu_load(struct vcpu *vcpu)
 	}
 	spin_lock(&vm->lock);
 	sysreg_write(vttbr_el2, vmem_vttbr(&vm->mem));
+	if (vcpu->shares)
+		own_translations(vcpu);
 	sysreg_write(vmpidr_el2, (1UL << 31) | vcpu->index);
 	el1_load(&vcpu->el1);
 	fp_load(&vcpu->fp);
@@ -215,7 +240,6 @@ void vcpu_store(struct vcpu *vcpu, bool keep)
 
 	/* Empty list registers that show the model are right afterwards, too. Who makes it dirty meanwhile kicks the vCPU. */
 	vcpu->quiet = !used && !vgic_is_dirty(&vm->gic, vcpu->index);
-	vcpu->quiet_hcr = hcr;
 	vcpu->in_pe = true;
 	if (keep)
 		save(vcpu);
@@ -245,16 +269,16 @@ void vcpu_resume(struct vcpu *vcpu)
 	vcpu->in_pe = false;
 	sysreg_write(vttbr_el2, vmem_vttbr(&vm->mem));
 	offset_load(vm);
-	if (vcpu->quiet) {
-		write_reg(ICH_HCR_EL2, vcpu->quiet_hcr);
-	} else {
+	if (!vcpu->quiet) {
 		spin_lock(&vm->lock); /* the VM's other vCPUs may run already */
 		if (vcpu->replaced) {
 			bool look = !vcpu_ptimer_unused(vcpu);
 
 			timers_load(vcpu);
-			if (look)
+			if (look) {
 				vcpu_ptimer_look(vcpu);
+				sched_yield(); /* when the CPU is to look again depends on it */
+			}
 			pmu_load(vcpu);
 		}
 		vcpu->replaced = false;

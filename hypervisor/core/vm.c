@@ -259,12 +259,17 @@ static struct cpu *least_taken(const struct vm *vm, unsigned created)
 	return &cpus[best];
 }
 
-bool vm_is_wide(const struct vm *vm, unsigned count)
+void vm_placed(struct vm *vm)
 {
-	for (unsigned i = 1; i < count; i++)
-		if (vm->vcpus[i].cpu != vm->vcpus[0].cpu)
-			return true;
-	return false;
+	struct vcpu *vcpu = vm->vcpus, *end = vcpu + vm->vcpu_count;
+
+	vm->wide = false;
+	for (; vcpu != end; vcpu++) {
+		vm->wide |= vcpu->cpu != vm->vcpus->cpu;
+		vcpu->shares = false;
+		for (const struct vcpu *other = vm->vcpus; other != end; other++)
+			vcpu->shares |= other != vcpu && other->cpu == vcpu->cpu;
+	}
 }
 
 /* Of spare slots the first vCPUs are spread: most clones have no more. */
@@ -290,7 +295,7 @@ __attribute__((cold)) static void create_vcpus(struct vm *vm)
 		vcpu_reset(vcpu, m->entry, m->x0);
 		vcpu->power = i == 0 && !vm->slot ? VCPU_ON : VCPU_OFF;
 	}
-	vm->wide = vm_is_wide(vm, vm->vcpu_count);
+	vm_placed(vm);
 }
 
 /* What the bundle has for this VM, in its place. */

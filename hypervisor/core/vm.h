@@ -70,7 +70,7 @@ struct vcpu {
 	bool replaced;       /* ... and a snapshot's: cntv in memory is what counts */
 	bool pmu_loaded;     /* pmu is in cpu's registers */
 	bool quiet;          /* vcpu_store() found its list registers empty and right */
-	uint64_t quiet_hcr;  /* ICH_HCR_EL2 then */
+	bool shares;         /* another vCPU of its VM lives on its CPU */
 	uint64_t run_since;  /* counter when it was given the CPU */
 	uint64_t wake_at;    /* counter at which a timer ends its wait, as of its last unload */
 	uint64_t wait_since; /* counter when it last went into WFI */
@@ -93,6 +93,8 @@ struct vm {
 	struct vcpu *vcpus;
 	bool held;   /* an operation has its vCPUs stopped */
 	bool ending; /* a vCPU of it has ended or starved it; until it runs again */
+	uint8_t last_on
+		[AV_CPU_MAX]; /* by physical CPU: index + 1 of the vCPU that has its translations there; for those that share */
 	bool wide; /* its vCPUs live on more than one physical CPU: TLB invalidations are broadcast */
 	uint32_t requests; /* REQUEST_*, set by any CPU with an atomic or */
 	uint64_t slice;
@@ -166,8 +168,8 @@ void vm_create(unsigned index);
 /* Regions attached and state complete: what is there becomes `boot`, and the VM starts (or stays paused). A slot stays empty. */
 void vm_seal(struct vm *vm);
 
-/* Whether its first count vCPUs live on more than one CPU: vm->wide. */
-bool vm_is_wide(const struct vm *vm, unsigned count);
+/* Its vCPUs have their physical CPUs: wide, and which of them share one. */
+void vm_placed(struct vm *vm);
 
 /* Events and the log name VMs by this when there is none. */
 #define VM_NONE 0xFFFFFFFF

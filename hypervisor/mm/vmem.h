@@ -49,7 +49,7 @@ struct vmem_config {
 	uint64_t ram_base; /* IPA, 2 MiB-aligned */
 	uint64_t ram_size; /* a multiple of 2 MiB */
 	uint64_t frame_limit;
-	uint32_t vmid_first; /* the VM's share of VMIDs; not 0, that one is for "no VM" */
+	uint32_t vmid_first; /* the VM's share of VMIDs; not 0, which no guest has */
 	uint32_t vmid_count;
 	uint32_t snapshot_keep;         /* 0: as many as the budget allows, at most SNAPSHOT_MAX */
 	bool refuse;                    /* do not evict snapshots */

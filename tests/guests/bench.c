@@ -156,6 +156,9 @@ static void start_probe(void)
 
 static void report_beside(const char *name, uint64_t loops)
 {
+	if (shared->beside.exits % loops || shared->beside.tlbi % loops ||
+	    shared->beside.bytes % loops || shared->beside.tables % loops)
+		print("bench: the probes of %s differ\n", name);
 	print("beside %s %lu %lu %lu %lu\n", name, shared->beside.exits / loops,
 	      shared->beside.tlbi / loops, shared->beside.bytes / loops,
 	      shared->beside.tables / loops);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * smp.c - several vCPUs, one command a line on the console: `sum`, `psci`, `sgi`, `again`, `pong N`, `uart N`, `many`, `spin MS`, `move`, and
+ * smp.c - several vCPUs, one command a line on the console: `sum`, `psci`, `sgi`, `again`, `pong N`, `uart N`, `many`, `own N`, `spin MS`, `move`, and
  * what goes on until a key is pressed or the VM ends: `cut`, `pages`, `storm`, `crash`, `off`, `last`. smp/ has some of them.
  * Each says at last `smp: NAME: ok` or `smp: NAME: FAILED ...`. Only vCPU 0 prints, but for `off`.
  */
@@ -368,7 +368,8 @@ static const struct {
 	{"sum", run_sum},   {"psci", smp_psci},   {"sgi", run_sgi},     {"again", run_again},
 	{"pong", run_pong}, {"uart", run_uart},   {"many", run_many},   {"spin", run_spin},
 	{"cut", smp_cut},   {"pages", smp_pages}, {"storm", smp_storm}, {"crash", smp_crash},
-	{"off", smp_off},   {"last", smp_last},   {"park", smp_park},   {"move", run_move},
+	{"own", smp_own},   {"off", smp_off},     {"last", smp_last},   {"park", smp_park},
+	{"move", run_move},
 };
 
 /* The name is up to the blank, the rest is a number. */

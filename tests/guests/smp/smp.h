@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* smp.h - what the parts of the guest `smp` share: ../smp.c reads commands, cut.c and power.c have some of them. */
+/* smp.h - what the parts of the guest `smp` share: ../smp.c reads commands, cut.c, power.c and own.c have some of them. */
 #pragma once
 
 #include "baremetal/guest.h"
@@ -22,3 +22,6 @@ bool smp_park(uint64_t busy); /* the others wait for interrupts for ever, or spi
 bool smp_crash(uint64_t by_device);
 bool smp_off(uint64_t reset);
 bool smp_last(uint64_t argument);
+
+/* own.c: so many rounds */
+bool smp_own(uint64_t rounds);

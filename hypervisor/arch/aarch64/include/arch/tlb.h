@@ -35,7 +35,7 @@ void arch_tlb_all(void);
 /* Stage 2 at level 1 in which nothing is there: 64 entries for 36 bits of IPA. At the start of a page: one ADRP. */
 extern const uint64_t no_tables[64];
 
-/* VTTBR_EL2 with its VMID and those: no walk finds anything, and nothing that was found for that VMID is lost. */
+/* VTTBR_EL2 with its VMID and those: no walk finds anything, and what was found for that VMID stays (see vcpu_load()). */
 static inline uint64_t arch_tlb_no_tables(uint64_t vttbr)
 {
 	const uint64_t *tables;
