@@ -46,7 +46,7 @@ $(addprefix $(B)/obj/hypervisor/,core/main.c.o core/manifest.c.o core/format.c.o
 	HYP_CFLAGS += -mstrict-align
 # What runs at boot, once in a while or for the control VM only is to be small.
 $(addprefix $(B)/obj/hypervisor/,$(addsuffix .c.o,core/manifest core/main core/log core/format core/bug core/random \
-	core/calls_differ core/calls_vm core/calls_clone core/clone core/snapshot_clone core/snapshot_info \
+	core/calls_differ core/debug core/sysreg_trap core/calls_vm core/calls_clone core/clone core/snapshot_clone core/snapshot_info \
 	core/set core/set_operation core/calls_set core/calls_import core/pmu mm/import \
 	core/region_get core/region core/flash core/ports core/psci core/watchdog core/clock mm/audit mm/differ mm/attach mm/keep \
 	core/calls_snapshot core/calls_region core/region_state \

@@ -97,7 +97,7 @@ static void emulate_odd(struct vcpu *vcpu, uint64_t esr, uint64_t address, uint6
 	if (!access.write && access.reg != 31)
 		vcpu->x[access.reg] = access_extend(&access, device.value);
 	base_writeback(vcpu, &access);
-	vcpu->pc += 4;
+	vcpu_skip(vcpu);
 }
 
 /* Below the RAM, and not the plain case. */
@@ -112,7 +112,7 @@ static __attribute__((noinline, cold)) void odd_device(struct vcpu *vcpu, uint64
 	vcpu->exits[AV_EXIT_MMIO]++;
 	/* Fetching from a device, or walking a table in one: nothing sensible is there. Cache maintenance is nothing to do. */
 	if (ESR_EC(esr) == EC_DABORT_LOWER && esr & ISS_CM)
-		vcpu->pc += 4;
+		vcpu_skip(vcpu);
 	else if (ESR_EC(esr) == EC_IABORT_LOWER || esr & (ISS_S1PTW | ISS_CM))
 		vcpu_inject_abort(vcpu, esr, far);
 	else
@@ -142,7 +142,7 @@ static void device_abort(struct vcpu *vcpu, uint64_t esr, uint64_t address, uint
 			vcpu->x[access.reg] = access_extend(&access, device.value);
 	}
 	if (device.there)
-		vcpu->pc += 4;
+		vcpu_skip(vcpu);
 	else
 		vcpu_inject_abort(vcpu, esr, far);
 }

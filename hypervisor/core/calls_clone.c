@@ -6,6 +6,7 @@
 #include "core/snapshot_index.h"
 #include "core/string.h"
 #include "core/time.h"
+#include "core/vcpu.h"
 
 /* A VM's or a slot's, whether it is in use or not. */
 static bool is_taken(const char name[AV_NAME_SIZE])
@@ -41,7 +42,7 @@ static int find_slot(uint64_t index, struct vm **slot)
 static int again(struct call *call)
 {
 	call_operation_end();
-	call->vcpu->pc -= 4;
+	vcpu_again(call->vcpu);
 	return CALL_NO_RETURN;
 }
 

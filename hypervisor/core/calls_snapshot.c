@@ -9,6 +9,7 @@
 #include "core/set.h"
 #include "core/string.h"
 #include "core/time.h"
+#include "core/vcpu.h"
 #include "mm/frame.h"
 
 static bool is_control_vm(const struct vm *vm)
@@ -210,7 +211,7 @@ int call_MEMORY_DRAIN(struct call *call)
 	more = vmem_reap(&vm->mem, 256);
 	spin_unlock(&vm->lock);
 	if (more) {
-		call->vcpu->pc -= 4;
+		vcpu_again(call->vcpu);
 		return CALL_NO_RETURN;
 	}
 	return AV_OK;

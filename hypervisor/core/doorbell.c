@@ -121,8 +121,8 @@ int doorbell_status(struct vm *vm, uint64_t region, uint64_t ack, uint64_t *befo
 	return member ? AV_OK : AV_E_NOT_ATTACHED;
 }
 
-int doorbell_mask(struct vcpu *vcpu, uint64_t region, uint64_t enable, uint64_t target,
-		  uint64_t *before)
+__attribute__((cold)) int doorbell_mask(struct vcpu *vcpu, uint64_t region, uint64_t enable,
+					uint64_t target, uint64_t *before)
 {
 	struct vm *vm = vcpu->vm;
 	struct region_member *member;

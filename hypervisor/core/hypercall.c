@@ -11,6 +11,7 @@
 #include "core/sched.h"
 #include "core/string.h"
 #include "core/time.h"
+#include "core/vcpu.h"
 
 static call_handler *const handlers[256] = {
 #define AV_HVC(name, number, arity, privilege) [number] = call_##name,
@@ -35,7 +36,7 @@ static __attribute__((noinline)) bool begin_in_turn(struct vcpu *vcpu, uint64_t 
 	if (control)
 		__atomic_store_n(&control_first_until,
 				 counter_now() + ns_to_ticks(CONTROL_FIRST_NS), __ATOMIC_RELAXED);
-	vcpu->pc -= 4;
+	vcpu_again(vcpu);
 	sched_yield();
 	return false;
 }
@@ -79,7 +80,7 @@ static __attribute__((noinline)) void starve(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
 
-	vcpu->pc -= 4;
+	vcpu_again(vcpu);
 	spin_lock(&vm->lock);
 	vm->mem.host_starved = false;
 	vm_starve(vm, 0);

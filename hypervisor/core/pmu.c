@@ -8,6 +8,7 @@
 #include "arch/lr.h"
 #include "arch/pmu.h"
 #include "arch/sysreg.h"
+#include "core/debug.h"
 #include "core/sched.h"
 #include "core/vcpu.h"
 #include "drivers/gicv3.h"
@@ -57,9 +58,10 @@ void pmu_load_used(struct vcpu *vcpu)
 {
 	struct vgic *gic = &vcpu->vm->gic;
 
+	debug_load(vcpu);
 	if (!is_live(&vcpu->pmu))
 		return;
-	vcpu->pmu_loaded = true;
+	vcpu->extras |= EXTRA_PMU;
 	arch_pmu_load(&vcpu->pmu, features.pmu_counters);
 	vgic_set_line(gic, vcpu->index, PLAT_PPI_PMU, line_of(&vcpu->pmu));
 	gicv3_ppi_set_active(PLAT_PPI_PMU, vgic_hw_busy(gic, vcpu->index, PLAT_PPI_PMU));
@@ -72,7 +74,10 @@ void pmu_save_loaded(struct vcpu *vcpu)
 
 void pmu_unload_loaded(struct vcpu *vcpu)
 {
-	vcpu->pmu_loaded = false;
+	debug_unload(vcpu);
+	if (!vcpu->extras)
+		return;
+	vcpu->extras = 0;
 	arch_pmu_stop();
 	if (!line_of(&vcpu->pmu))
 		vgic_set_line(&vcpu->vm->gic, vcpu->index, PLAT_PPI_PMU, false);
@@ -84,7 +89,7 @@ bool pmu_fired(struct vcpu *vcpu)
 	uint64_t value;
 	unsigned slot;
 
-	if (!vcpu || !vcpu->pmu_loaded)
+	if (!vcpu || !(vcpu->extras & EXTRA_PMU))
 		return false;
 	spin_lock(&vcpu->vm->lock);
 	if (vgic_inject_fast(&vcpu->vm->gic, vcpu->index, PLAT_PPI_PMU, read_reg(ICH_ELRSR_EL2),
@@ -99,7 +104,7 @@ bool pmu_fired(struct vcpu *vcpu)
 /* PMCR_EL0 written. Nothing counts now. */
 static void control_write(struct pmu_context *pmu, uint32_t value)
 {
-	pmu->control = value & PMCR_KEPT;
+	pmu->control = (uint16_t)(value & PMCR_KEPT);
 	if (value & PMCR_C)
 		pmu->cycles = 0;
 	for (unsigned i = 0; value & PMCR_P && i < features.pmu_counters; i++)

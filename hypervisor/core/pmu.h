@@ -11,11 +11,14 @@ bool pmu_register(struct vcpu *vcpu, const unsigned op[4], bool read, uint64_t *
 
 /* The three below: the vCPU's VM's lock held, its list registers folded. */
 
-/* Into this PE, if anything counts: nearly always that is all there is to do at a switch. */
+/*
+ * Into this PE, if anything counts: nearly always that is all there is to do at a switch. The debug registers, used as seldom, come
+ * and go with it: one look is for both.
+ */
 void pmu_load_used(struct vcpu *vcpu);
 static inline void pmu_load(struct vcpu *vcpu)
 {
-	if (vcpu->pmu.user | vcpu->pmu.control)
+	if (vcpu->pmu.any)
 		pmu_load_used(vcpu);
 }
 
@@ -23,7 +26,7 @@ static inline void pmu_load(struct vcpu *vcpu)
 void pmu_save_loaded(struct vcpu *vcpu);
 static inline void pmu_save(struct vcpu *vcpu)
 {
-	if (vcpu->pmu_loaded)
+	if (vcpu->extras & EXTRA_PMU)
 		pmu_save_loaded(vcpu);
 }
 
@@ -31,7 +34,7 @@ static inline void pmu_save(struct vcpu *vcpu)
 void pmu_unload_loaded(struct vcpu *vcpu);
 static inline void pmu_unload(struct vcpu *vcpu)
 {
-	if (vcpu->pmu_loaded)
+	if (vcpu->extras)
 		pmu_unload_loaded(vcpu);
 }
 

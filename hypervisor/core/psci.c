@@ -191,7 +191,7 @@ static void psci(struct vcpu *vcpu)
 	case PSCI_SYSTEM_OFF:
 		sched_yield();
 		if (!vm_may_end(vcpu->vm)) {
-			vcpu->pc -= 4; /* if it runs again, it does so then */
+			vcpu_again(vcpu); /* if it runs again, it does so then */
 			return;
 		}
 		log_vm(vcpu->vm, "SYSTEM_OFF");

@@ -5,6 +5,7 @@
  */
 #include "arch/features.h"
 #include "arch/sysreg.h"
+#include "core/debug.h"
 #include "core/pmu.h"
 #include "core/sched.h"
 #include "core/time.h"
@@ -92,21 +93,6 @@ static bool sgi_register(struct vcpu *vcpu, uint32_t reg, uint64_t value)
 	return true;
 }
 
-/* Debug registers (op0 = 2): kept quiet, MDSCR_EL1 remembered. */
-static uint64_t debug_register(struct vcpu *vcpu, uint32_t reg, bool read, uint64_t value)
-{
-	switch (reg) {
-	case REG(2, 0, 0, 2, 2): /* MDSCR_EL1 */
-		if (!read)
-			vcpu->mdscr = value;
-		return vcpu->mdscr;
-	case REG(2, 0, 1, 1, 4): /* OSLSR_EL1: the OS lock is there and not held */
-		return 8;
-	default:
-		return 0;
-	}
-}
-
 static bool emulate(struct vcpu *vcpu, uint32_t reg, bool read, uint64_t *value)
 {
 	unsigned op0 = reg >> 20 & 3, op1 = reg >> 14 & 7, crn = reg >> 10 & 15,
@@ -139,10 +125,8 @@ static bool emulate(struct vcpu *vcpu, uint32_t reg, bool read, uint64_t *value)
 	}
 	if (op0 == 3 && (crn == 9 || crn == 14))
 		return pmu_register(vcpu, (const unsigned[]){op1, crn, crm, op2}, read, value);
-	if (op0 == 2 && op1 == 0) {
-		*value = debug_register(vcpu, reg, read, *value);
-		return true;
-	}
+	if (op0 == 2 && op1 == 0)
+		return debug_register(vcpu, (const unsigned[]){crn, crm, op2}, read, value);
 	return false;
 }
 
@@ -160,5 +144,5 @@ void trap_sysreg(struct vcpu *vcpu, uint64_t esr)
 	}
 	if (read && rt != 31)
 		vcpu->x[rt] = value;
-	vcpu->pc += 4;
+	vcpu_skip(vcpu);
 }

@@ -30,7 +30,7 @@ static void trap_wfx(struct vcpu *vcpu, uint64_t esr)
 {
 	(void)esr;
 	vcpu->exits[AV_EXIT_WFI]++;
-	vcpu->pc += 4;
+	vcpu_skip(vcpu);
 	watchdog_pet(vcpu);
 	if (vcpu->vm->requests || vcpu_wakes(vcpu))
 		return;
@@ -54,7 +54,7 @@ static void trap_hvc(struct vcpu *vcpu, uint64_t esr)
 static void trap_smc(struct vcpu *vcpu, uint64_t esr)
 {
 	vcpu->exits[AV_EXIT_SMC]++;
-	vcpu->pc += 4;
+	vcpu_skip(vcpu);
 	if (ESR_ISS(esr) & 0xffff)
 		vcpu->x[0] = (uint64_t)AV_E_NOT_SUPPORTED;
 	else

@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "core/cpu.h"
 #include "core/cpu_offsets.h"
+#include "core/debug.h"
 #include "core/pmu.h"
 #include "core/sched.h"
 #include "core/string.h"
@@ -26,7 +27,7 @@ _Static_assert(offsetof(struct vcpu, pstate) == VCPU_PSTATE, "cpu_offsets.h");
 #define TIMER_ENABLE 1u
 #define TIMER_IMASK 2u
 
-void vcpu_reset(struct vcpu *vcpu, uint64_t pc, uint64_t x0)
+__attribute__((cold)) void vcpu_reset(struct vcpu *vcpu, uint64_t pc, uint64_t x0)
 {
 	memset(vcpu->x, 0, sizeof(vcpu->x));
 	memset(&vcpu->fp, 0, sizeof(vcpu->fp));
@@ -37,7 +38,7 @@ void vcpu_reset(struct vcpu *vcpu, uint64_t pc, uint64_t x0)
 	vcpu->pc = pc;
 	vcpu->pstate = PSTATE_EL1H | PSTATE_DAIF;
 	vcpu->el1.sctlr = 0x30d00800; /* RES1 of SCTLR_EL1 */
-	vcpu->mdscr = 0;
+	debug_reset(vcpu);
 	vcpu->vmcr = 0;
 	vcpu->ap0r = 0;
 	vcpu->ap1r = 0;

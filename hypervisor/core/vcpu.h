@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* vcpu.h - one vCPU's context in and out of this PE, and exceptions put into it. */
 #pragma once
+#include "arch/sysreg.h"
 #include "core/vm.h"
 #include "platform/qemu-virt/platform.h"
 
@@ -79,6 +80,20 @@ static inline uint64_t vcpu_ptimer_evaluate_locked(struct vcpu *vcpu)
 
 /* The virtual timer fired on this PE (PPI 27 acknowledged, left active). */
 void vcpu_vtimer_fired(struct vcpu *vcpu);
+
+/* An instruction was emulated: the guest goes on behind it, where a single step that it was the one of ends. */
+static inline void vcpu_skip(struct vcpu *vcpu)
+{
+	vcpu->pc += 4;
+	vcpu->pstate &= ~PSTATE_SS;
+}
+
+/* The hvc that was made did nothing and is to be made again: a step, if any, is still to come. (Ignored where nothing is stepped.) */
+static inline void vcpu_again(struct vcpu *vcpu)
+{
+	vcpu->pc -= 4;
+	vcpu->pstate |= PSTATE_SS;
+}
 
 /* Exceptions into EL1 (Arm ARM AArch64.TakeException): vcpu loaded here. An abort is external; esr: as EL2 got it. */
 void vcpu_inject_undefined(struct vcpu *vcpu);

@@ -11,6 +11,7 @@
 #pragma once
 #include <avisor/hypercall.h>
 #include <avisor/manifest.h>
+#include "arch/debug.h"
 #include "arch/lock.h"
 #include "arch/vcpu_context.h"
 #include "core/types.h"
@@ -34,6 +35,10 @@ enum vcpu_power { VCPU_OFF, VCPU_ON };
 #define VCPU_WAITS 1      /* in WFI */
 #define VCPU_WAITS_BELL 2 /* in DOORBELL_WAIT, PC at the call */
 
+/* vcpu->extras */
+#define EXTRA_PMU 1
+#define EXTRA_DEBUG 2
+
 /* What a snapshot holds of one region. */
 struct region_saved {
 	uint64_t serial;
@@ -46,9 +51,10 @@ struct vcpu {
 	uint64_t x[31];
 	uint64_t pc;
 	uint64_t pstate;
-	uint64_t mdscr; /* MDSCR_EL1: trapped, of no effect */
+	uint32_t mdscr;   /* MDSCR_EL1 */
+	uint32_t os_lock; /* OSLSR_EL1.OSLK: as if MDSCR_EL1 were 0 */
 	struct timer_context timer;
-	struct pmu_context pmu;    /* in the PE instead while pmu_loaded */
+	struct pmu_context pmu;    /* in the PE instead while EXTRA_PMU */
 	uint64_t vmcr, ap0r, ap1r; /* ICH_VMCR_EL2, ICH_AP0R0_EL2, ICH_AP1R0_EL2 */
 	uint32_t power;            /* enum vcpu_power */
 	uint32_t waiting;          /* VCPU_WAITS*, 0: not */
@@ -68,7 +74,7 @@ struct vcpu {
 	bool kicked;         /* kicked while it was its CPU's current one; cpu->lock */
 	bool in_pe;          /* its VM is held, but el1 and fp are still in cpu's registers only */
 	bool replaced;       /* ... and a snapshot's: cntv in memory is what counts */
-	bool pmu_loaded;     /* pmu is in cpu's registers */
+	uint8_t extras;      /* EXTRA_*: what few guests use and is in cpu's registers */
 	bool quiet;          /* vcpu_store() found its list registers empty and right */
 	bool shares;         /* another vCPU of its VM lives on its CPU */
 	uint64_t run_since;  /* counter when it was given the CPU */
@@ -144,8 +150,11 @@ struct vm {
 	uint32_t saved_count; /* of the snapshot loaded last, until region_restored() */
 	struct region_saved saved[VMEM_ATTACH_MAX];
 
+	/* DBGBVR0_EL1 and so on of vCPU 0, then of the next: arch/debug.h */
+	uint64_t debug[AV_VCPU_MAX * DEBUG_REGISTERS];
+
 	uint64_t
-		device_version; /* of the state of uart, clock and console: the same number, the same state */
+		device_version; /* of the state of uart, clock, console and debug registers: the same number, the same state */
 	uint64_t device_versions; /* the highest ever given */
 	bool input_waits; /* host bytes may wait at a port: set by the port, cleared when all were consumed */
 	/* host side of its ports: numbers of the virtio-serial driver, 0 = none */

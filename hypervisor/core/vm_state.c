@@ -7,6 +7,7 @@
 #include "core/bug.h"
 #include "core/clock.h"
 #include "core/cpu_offsets.h"
+#include "core/debug.h"
 #include "core/flash.h"
 #include "core/pmu.h"
 #include "core/region.h"
@@ -20,6 +21,7 @@ struct vm_saved {
 	struct vpl011_state uart;
 	struct vpl031_state rtc;
 	struct vconsole_state console;
+	uint64_t debug[AV_VCPU_MAX * DEBUG_REGISTERS];
 };
 
 struct vcpu_saved {
@@ -49,6 +51,7 @@ static void vm_save(void *ctx, void *to)
 	vpl011_save(&vm->uart, &saved->uart);
 	saved->rtc = vm->rtc.state;
 	vconsole_save(&vm->console, &saved->console);
+	memcpy(saved->debug, vm->debug, sizeof(vm->debug));
 }
 
 static void vm_load(void *ctx, const void *from)
@@ -62,6 +65,7 @@ static void vm_load(void *ctx, const void *from)
 	vpl011_load(&vm->uart, &saved->uart);
 	vpl031_load(&vm->rtc, &saved->rtc);
 	vconsole_load(&vm->console, &saved->console);
+	memcpy(vm->debug, saved->debug, sizeof(vm->debug));
 }
 
 static bool vm_same(void *ctx, const void *to)
@@ -77,7 +81,7 @@ static bool vm_same(void *ctx, const void *to)
  * Values out of range are made safe where they are loaded (vgic_load() and the like). The numbers that tell equal states
  * apart are this VM's own; and the doorbells' lines are low, as regions are not in a file.
  */
-static bool vm_adopt(void *ctx, void *to)
+__attribute__((cold)) static bool vm_adopt(void *ctx, void *to)
 {
 	struct vm *vm = ctx;
 	struct vm_saved *saved = to;
@@ -89,6 +93,7 @@ static bool vm_adopt(void *ctx, void *to)
 	}
 	for (unsigned i = 0; i < VGIC_SPI_COUNT; i++)
 		saved->gic.priority[i] &= VGIC_PRIORITY_MASK;
+	debug_adopt(saved->debug);
 	saved->gic.version = ++vm->gic.versions;
 	saved->device_version = ++vm->device_versions;
 	/* What a guest can ask for is 32 bits from now. */
@@ -130,7 +135,7 @@ static void vcpu_load_part(void *ctx, const void *from)
 }
 
 /* A state that EL1 or EL0 can be in: an exception return with it stays below EL2. */
-static bool pstate_is_guests(uint64_t pstate)
+__attribute__((cold)) static bool pstate_is_guests(uint64_t pstate)
 {
 	uint64_t mode = pstate & 0x1f;
 
@@ -142,7 +147,7 @@ static bool pstate_is_guests(uint64_t pstate)
 }
 
 /* All other registers are those that a guest may write itself, with any value. */
-static bool vcpu_adopt(void *ctx, void *to)
+__attribute__((cold)) static bool vcpu_adopt(void *ctx, void *to)
 {
 	const struct vcpu *vcpu = ctx;
 	struct vcpu_saved *saved = to;
@@ -156,18 +161,19 @@ static bool vcpu_adopt(void *ctx, void *to)
 	copy->timer.cntv_ctl &= TIMER_CTL_BITS;
 	copy->timer.cntp_ctl &= TIMER_CTL_BITS;
 	pmu_adopt(&copy->pmu);
+	debug_adopt_vcpu(copy);
 	if (!vcpu->index && saved->counter - clock_origin > CLOCK_MOST)
 		return false;
 	return pstate_is_guests(copy->pstate) && saved->gic.asleep <= 1;
 }
 
-static void add(struct vm *vm, struct state_part part)
+__attribute__((cold)) static void add(struct vm *vm, struct state_part part)
 {
 	BUG_ON(vm->part_count == ARRAY_SIZE(vm->parts));
 	vm->parts[vm->part_count++] = part;
 }
 
-void vm_state_parts(struct vm *vm)
+__attribute__((cold)) void vm_state_parts(struct vm *vm)
 {
 	add(vm, (struct state_part){"devices", sizeof(struct vm_saved), vm_save, vm_load, vm,
 				    vm_same, vm_adopt});
@@ -184,7 +190,8 @@ uint32_t vm_state_count(unsigned vcpus)
 	return 2 + vcpus;
 }
 
-void vm_state_adopt(struct vm *vm, const struct vm *from, const struct snapshot *snapshot)
+__attribute__((cold)) void vm_state_adopt(struct vm *vm, const struct vm *from,
+					  const struct snapshot *snapshot)
 {
 	const struct vm_saved *saved = snapshot_part(&from->mem, snapshot, 0);
 
@@ -193,6 +200,7 @@ void vm_state_adopt(struct vm *vm, const struct vm *from, const struct snapshot 
 	vpl011_load(&vm->uart, &saved->uart);
 	vpl031_load(&vm->rtc, &saved->rtc);
 	vconsole_load(&vm->console, &saved->console);
+	memcpy(vm->debug, saved->debug, sizeof(vm->debug));
 	vm->device_version = ++vm->device_versions;
 	region_adopt(vm, from, snapshot_part(&from->mem, snapshot, 1));
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
@@ -200,7 +208,7 @@ void vm_state_adopt(struct vm *vm, const struct vm *from, const struct snapshot 
 }
 
 /* FNV-1a, by words: tells equal items from others, no more. */
-static uint64_t checksum(const void *bytes, size_t size)
+__attribute__((cold)) static uint64_t checksum(const void *bytes, size_t size)
 {
 	const uint8_t *from = bytes;
 	uint64_t sum = 0xcbf29ce484222325u, word;
@@ -216,7 +224,7 @@ static uint64_t checksum(const void *bytes, size_t size)
 }
 
 /* saved: a struct vcpu as far as a snapshot has it. */
-static void describe_vcpu(const struct vcpu *saved, struct av_state_part *to)
+__attribute__((cold)) static void describe_vcpu(const struct vcpu *saved, struct av_state_part *to)
 {
 	const struct el1_context *el1 = &saved->el1;
 
@@ -255,7 +263,8 @@ struct item {
 };
 
 /* What a part is made of, one item after the other; how many there are. */
-static unsigned items_of(const struct vm *vm, uint32_t part, struct item items[3])
+__attribute__((cold)) static unsigned items_of(const struct vm *vm, uint32_t part,
+					       struct item items[4])
 {
 	const struct state_part *about = &vm->parts[part];
 
@@ -267,7 +276,9 @@ static unsigned items_of(const struct vm *vm, uint32_t part, struct item items[3
 					 sizeof(struct vpl011_state)};
 		items[2] = (struct item){"console", part, offsetof(struct vm_saved, console),
 					 sizeof(struct vconsole_state)};
-		return 3;
+		items[3] = (struct item){"debug", part, offsetof(struct vm_saved, debug),
+					 sizeof(((struct vm_saved *)0)->debug)};
+		return 4;
 	}
 	if (about->save == vcpu_save) {
 		items[0] = (struct item){"vcpu", part, offsetof(struct vcpu_saved, vcpu),
@@ -283,9 +294,9 @@ static unsigned items_of(const struct vm *vm, uint32_t part, struct item items[3
 }
 
 /* The item of that number; part is part_count when there is none. */
-static struct item find_item(const struct vm *vm, uint64_t number)
+__attribute__((cold)) static struct item find_item(const struct vm *vm, uint64_t number)
 {
-	struct item items[3];
+	struct item items[4];
 
 	for (uint32_t part = 0; part < vm->part_count; part++) {
 		unsigned count = items_of(vm, part, items);
@@ -297,9 +308,9 @@ static struct item find_item(const struct vm *vm, uint64_t number)
 	return (struct item){.part = vm->part_count};
 }
 
-uint32_t vm_state_items(const struct vm *vm)
+__attribute__((cold)) uint32_t vm_state_items(const struct vm *vm)
 {
-	struct item items[3];
+	struct item items[4];
 	uint32_t count = 0;
 
 	for (uint32_t part = 0; part < vm->part_count; part++)
@@ -307,13 +318,13 @@ uint32_t vm_state_items(const struct vm *vm)
 	return count;
 }
 
-uint32_t vm_state_part_of(const struct vm *vm, uint64_t number)
+__attribute__((cold)) uint32_t vm_state_part_of(const struct vm *vm, uint64_t number)
 {
 	return find_item(vm, number).part;
 }
 
-void vm_state_describe(const struct vm *vm, uint64_t number, const void *saved,
-		       struct av_state_part *to)
+__attribute__((cold)) void vm_state_describe(const struct vm *vm, uint64_t number,
+					     const void *saved, struct av_state_part *to)
 {
 	struct item item = find_item(vm, number);
 	const struct state_part *about = &vm->parts[item.part];

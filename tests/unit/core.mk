@@ -7,5 +7,5 @@ UNIT_access_SRC := tests/unit/test_access.c hypervisor/core/access.c
 
 # The state of a VM as a file brings it; registers' layouts are the target's.
 UNITS += adopt
-UNIT_adopt_SRC = tests/unit/test_adopt.c hypervisor/core/vm_state.c $(DEV_VGIC) $(DEV_VCONSOLE) hypervisor/dev/vpl011.c hypervisor/dev/vpl031.c
+UNIT_adopt_SRC = tests/unit/test_adopt.c hypervisor/core/vm_state.c hypervisor/core/debug.c $(DEV_VGIC) $(DEV_VCONSOLE) hypervisor/dev/vpl011.c hypervisor/dev/vpl031.c
 UNIT_adopt_CFLAGS := -idirafter hypervisor/arch/aarch64/include

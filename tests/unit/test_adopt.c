@@ -77,6 +77,19 @@ void vm_clock_set(struct vm *of, uint64_t counter)
 	assert_in_range(counter - ORIGIN, 0, 1ul << 51);
 }
 
+void fake_lock_misused(const struct spinlock *lock)
+{
+	(void)lock;
+	fail();
+}
+
+void arch_debug_write(uint64_t value, unsigned number)
+{
+	(void)value;
+	(void)number;
+	fail();
+}
+
 /* The PE's registers have it, and what a guest cannot set there goes: not in this test. */
 void pmu_adopt(struct pmu_context *pmu)
 {
@@ -230,6 +243,14 @@ static void vcpu_is_a_guests(const struct vcpu *vcpu)
 	assert_in_range(vcpu->two_timelines, 0, 1);
 	assert_int_equal(vcpu->timer.cntv_ctl & ~3ul, 0);
 	assert_int_equal(vcpu->timer.cntp_ctl & ~3ul, 0);
+	assert_int_equal(vcpu->mdscr & ~0xb001u, 0);
+	assert_in_range(vcpu->os_lock, 0, 1);
+	assert_int_equal(vcpu->pmu.debug, !vcpu->os_lock && vcpu->mdscr & 0x8001u);
+	for (unsigned i = 0; i < DEBUG_REGISTERS; i++) {
+		static const uint64_t settable[] = {~0ul, 0xffe1e7, ~3ul, 0x1f1fffff};
+
+		assert_int_equal(vm.debug[vcpu->index * DEBUG_REGISTERS + i] & ~settable[i % 4], 0);
+	}
 	assert_ptr_equal(vcpu->vm, &vm);
 }
 

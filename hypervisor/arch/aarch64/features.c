@@ -4,6 +4,7 @@
  * not in the table reads as zero, so that a newer PE cannot show a guest something EL2 does not switch.
  */
 #include "arch/features.h"
+#include "arch/debug.h"
 #include "arch/pmu.h"
 #include "arch/sysreg.h"
 #include "arch/tlb.h"
@@ -54,6 +55,18 @@ static void pmu_init(void)
 	features.mdcr |= features.pmu_counters;
 	if (pmu_version() >= 4)
 		features.mdcr |= MDCR_HPMD;
+}
+
+/*
+ * A field of ID_AA64DFR0_EL1 says at most `most`. No model of QEMU's has more breakpoints and watchpoints than EL2 knows; of a PE that
+ * does, the breakpoints that can match contexts are among those not offered.
+ */
+static void debug_limit(unsigned shift, uint64_t most)
+{
+	uint64_t *dfr0 = &features.id[5][0];
+
+	if ((*dfr0 >> shift & 0xf) > most)
+		*dfr0 = (*dfr0 & ~FIELD(shift)) | most << shift;
 }
 
 static void id_init(void)
@@ -118,6 +131,8 @@ const char *features_init(void)
 		return "physical addresses of 36 bits";
 	id_init();
 	pmu_init();
+	debug_limit(12, DEBUG_BREAKPOINTS - 1);
+	debug_limit(20, DEBUG_WATCHPOINTS - 1);
 	features.pauth = (isar1 & (FIELD(4) | FIELD(8) | FIELD(24) | FIELD(28))) != 0;
 	features.ras = (pfr0 & FIELD(28)) != 0;
 	features.sme = (sysreg_read(S3_0_C0_C4_1) & FIELD(24)) != 0;
@@ -143,7 +158,13 @@ void features_apply(void)
 	sysreg_write(cptr_el2, 0x33ffUL | (1UL << 20) | (1UL << 30));
 	if (features.pmu_counters)
 		arch_pmu_stop();
+	/*
+	 * Debug exceptions are EL1's (TDE = 0), and so never taken in EL2, whatever a guest has set: none goes to a lower Exception
+	 * level than the one it comes from (Arm ARM D2.4). Nothing is watched until debug_load().
+	 */
 	sysreg_write(mdcr_el2, features.mdcr);
+	sysreg_write(mdscr_el1, 0);
+	sysreg_write(oslar_el1, 0);
 	/* CNTHCTL_EL2: physical timer and counter of EL1 trap. */
 	sysreg_write(cnthctl_el2, 0);
 	sysreg_write(hstr_el2, 0);

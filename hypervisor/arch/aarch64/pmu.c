@@ -53,7 +53,7 @@ void arch_pmu_save(struct pmu_context *to, unsigned counters)
 	to->overflow = (uint32_t)sysreg_read(pmovsset_el0);
 	to->interrupts = (uint32_t)sysreg_read(pmintenset_el1);
 	to->user = (uint32_t)sysreg_read(pmuserenr_el0);
-	to->control = (uint32_t)sysreg_read(pmcr_el0) & PMCR_KEPT;
+	to->control = sysreg_read(pmcr_el0) & PMCR_KEPT;
 }
 
 void arch_pmu_stop(void)

@@ -72,6 +72,12 @@
 #define MDCR_DEBUG_TRAPS (7UL << 9) /* TDA, TDOSA, TDRA */
 #define MDCR_HPMD (1UL << 17)
 
+/* MDSCR_EL1 */
+#define MDSCR_SS (1u << 0)
+#define MDSCR_TDCC (1u << 12)
+#define MDSCR_KDE (1u << 13)
+#define MDSCR_MDE (1u << 15)
+
 /* Exception classes of ESR_ELx */
 #define EC_UNKNOWN 0x00
 #define EC_WFX 0x01
@@ -95,4 +101,5 @@
 
 /* PSTATE */
 #define PSTATE_EL1H 5UL
+#define PSTATE_SS (1UL << 21) /* of a single step: the instruction is still to come */
 #define PSTATE_DAIF (0xfUL << 6)

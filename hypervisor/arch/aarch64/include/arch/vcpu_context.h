@@ -31,8 +31,14 @@ struct pmu_context {
 	uint32_t type[PMU_COUNTERS];
 	uint32_t filter;  /* PMCCFILTR_EL0 */
 	uint32_t select;  /* PMSELR_EL0 */
-	uint32_t control; /* PMCR_EL0: its bits that are kept */
-	uint32_t user;    /* PMUSERENR_EL0: looked at together with control, at each switch */
+	union {
+		struct {
+			uint32_t user;    /* PMUSERENR_EL0 */
+			uint16_t control; /* PMCR_EL0: its bits that are kept */
+			uint16_t debug;   /* not of the PMU: the debug registers are to be in the PE */
+		};
+		uint64_t any; /* looked at at each switch */
+	};
 	uint32_t enabled, interrupts; /* PMCNTENSET_EL0, PMINTENSET_EL1 */
 	uint32_t overflow;            /* PMOVSSET_EL0 */
 	uint32_t reserved;
