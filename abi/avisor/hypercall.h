@@ -233,7 +233,7 @@ struct av_vm_stats {
 	uint64_t unknown_hvc;
 	uint64_t pages_copied_back; /* by restores, AV_VM_FLAG_COPY_BACK */
 	uint64_t pages_kept;	    /* by the last one */
-	uint64_t restore_ns;	    /* what EL2 needed for the last restore of this VM alone; 0: none yet */
+	uint64_t restore_ns;	    /* what EL2 needed for its last restore, restart or start (not as one of a set); 0: none yet */
 };
 
 /* MACHINE_INFO: x1 = buffer IPA, x2 = its size. */

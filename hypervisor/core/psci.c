@@ -59,7 +59,7 @@ static int64_t cpu_on(struct vcpu *vcpu, uint64_t affinity, uint64_t entry, uint
 		status = PSCI_ALREADY_ON;
 	} else {
 		vcpu_reset(other, entry, context);
-		vm->last_on[other->cpu->id] = 0; /* it begins without translations */
+		vm->last_on[other->cpu->id] = 0; /* where two share a CPU each begins without translations */
 		other->power = VCPU_ON;
 	}
 	spin_unlock(&vm->lock);

@@ -21,14 +21,6 @@ setup() {
 VMS="debug1 debug2 debug3"
 CHECKS=13
 
-# never_wrong VM
-never_wrong() {
-	never_said "$1" 'FAILED|TORN|EXCEPTION' || {
-		say "$(log "$1" | grep -E -B 1 'FAILED|TORN|EXCEPTION')"
-		return 1
-	}
-}
-
 # stopped_on CPU-MODEL
 stopped_on() {
 	local vm
@@ -69,16 +61,7 @@ go_on() {
 }
 
 @test "what is armed is its vCPU's own: restores, switches and neighbours leave it right" {
-	local vm round
-
-	for vm in $VMS; do
-		avctl -q snapshot take $vm --name armed --pin
-	done
-	for ((round = 0; round < ${SOAK:+20}20; round++)); do
-		for vm in $VMS; do
-			printf 'restore %s --name armed --no-undo\nsnapshot take %s\nrestore %s --latest\n' $vm $vm $vm
-		done
-	done | avctl -q - >/dev/null
+	restored_in_turns $VMS
 	go_on
 	audit $VMS
 }

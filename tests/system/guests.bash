@@ -99,6 +99,28 @@ free_frames() {
 	field frames_free
 }
 
+# never_wrong VM: none of its lines says FAILED, TORN or EXCEPTION
+never_wrong() {
+	never_said "$1" 'FAILED|TORN|EXCEPTION' || {
+		say "$(log "$1" | grep -E -B 1 'FAILED|TORN|EXCEPTION')"
+		return 1
+	}
+}
+
+# restored_in_turns VM...: each is taken as `armed` and goes back to it 20 times, and each time to one taken just then, too; 2,020 under SOAK=1
+restored_in_turns() {
+	local vm round
+
+	for vm; do
+		avctl -q snapshot take "$vm" --name armed --pin
+	done
+	for ((round = 0; round < ${SOAK:+20}20; round++)); do
+		for vm; do
+			printf 'restore %s --name armed --no-undo\nsnapshot take %s\nrestore %s --latest\n' "$vm" "$vm" "$vm"
+		done
+	done | avctl -q - >/dev/null
+}
+
 # audit VM...: the hypervisor counts everything again and compares.
 audit() {
 	local vm

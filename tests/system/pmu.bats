@@ -20,14 +20,6 @@ setup() {
 
 VMS="pmu1 pmu2 pmu3"
 
-# never_wrong VM
-never_wrong() {
-	never_said "$1" 'FAILED|TORN' || {
-		say "$(log "$1" | grep -E -B 1 'FAILED|TORN')"
-		return 1
-	}
-}
-
 # counts_on CPU-MODEL
 counts_on() {
 	local vm
@@ -55,16 +47,9 @@ counts_on() {
 }
 
 @test "a counter is its VM's own: restores, switches and neighbours leave it right" {
-	local vm round
+	local vm
 
-	for vm in $VMS; do
-		avctl -q snapshot take $vm --name counting --pin
-	done
-	for ((round = 0; round < ${SOAK:+20}20; round++)); do
-		for vm in $VMS; do
-			printf 'restore %s --name counting --no-undo\nsnapshot take %s\nrestore %s --latest\n' $vm $vm $vm
-		done
-	done | avctl -q - >/dev/null
+	restored_in_turns $VMS
 	for vm in $VMS; do
 		says $vm '^pmu: share' "$(mark $vm)"
 		never_wrong $vm

@@ -14,7 +14,7 @@ static struct rig *rig;
 static int plain(void **state)
 {
 	(void)state;
-	rig = rig_new(&(struct rig_options){.seed = 7, .vms = 3, .limit = 9000, .keep = 30});
+	rig = rig_plain();
 	return 0;
 }
 
@@ -25,24 +25,18 @@ static int end(void **state)
 	return 0;
 }
 
-static enum vmem_fault fault(struct rig_vm *vm, uint64_t address, bool write)
-{
-	fake_set_pe(vm->pe);
-	return vmem_fault(&vm->m, ipa(address), write, vm->wide);
-}
-
 static void a_second_fault_on_the_same_page_is_spurious(void **state)
 {
 	struct rig_vm *vm = rig->vm[0];
 
 	(void)state;
-	assert_int_equal(fault(vm, PAGE(150), false), VMEM_SPURIOUS); /* shared and readable */
+	assert_int_equal(rig_fault(vm, PAGE(150), false), VMEM_SPURIOUS); /* shared and readable */
 	assert_int_equal(vm->m.stats.cache_syncs,
 			 64); /* it may have been a fetch, and 128 to 191 are near */
-	assert_int_equal(fault(vm, PAGE(150), true), VMEM_COPIED);
-	assert_int_equal(fault(vm, PAGE(150), true), VMEM_SPURIOUS);
-	assert_int_equal(fault(vm, PAGE(151), false), VMEM_SPURIOUS);
-	assert_int_equal(fault(vm, PAGE(151), true), VMEM_COPIED);
+	assert_int_equal(rig_fault(vm, PAGE(150), true), VMEM_COPIED);
+	assert_int_equal(rig_fault(vm, PAGE(150), true), VMEM_SPURIOUS);
+	assert_int_equal(rig_fault(vm, PAGE(151), false), VMEM_SPURIOUS);
+	assert_int_equal(rig_fault(vm, PAGE(151), true), VMEM_COPIED);
 }
 
 static void pages_are_made_executable_in_groups_and_only_once(void **state)
@@ -86,30 +80,30 @@ static void a_guest_that_goes_on_writing_to_its_image_has_it_copied_in_groups(vo
 	uint64_t id, flushes;
 
 	(void)state;
-	assert_int_equal(fault(vm, PAGE(200), true), VMEM_COPIED);
+	assert_int_equal(rig_fault(vm, PAGE(200), true), VMEM_COPIED);
 	assert_int_equal(vm->m.stats.pages_copied, 1); /* alone */
 	flushes = vm->m.stats.tlbi_local + vm->m.stats.tlbi_broadcast;
-	assert_int_equal(fault(vm, PAGE(201), true), VMEM_COPIED);
+	assert_int_equal(rig_fault(vm, PAGE(201), true), VMEM_COPIED);
 	assert_int_equal(vm->m.stats.pages_copied, 56); /* to 255 */
 	assert_int_equal(vm->m.stats.tlbi_local + vm->m.stats.tlbi_broadcast,
 			 flushes); /* nobody had read them */
-	assert_int_equal(fault(vm, PAGE(300), false),
+	assert_int_equal(rig_fault(vm, PAGE(300), false),
 			 VMEM_SPURIOUS); /* not yet a guest that patches itself: 256 to 319 */
 	for (uint32_t page = 256; page < 256 + 256; page += 64)
-		assert_int_equal(fault(vm, PAGE(page), true), VMEM_COPIED);
+		assert_int_equal(rig_fault(vm, PAGE(page), true), VMEM_COPIED);
 	assert_true(vm->m.stats.tlbi_local + vm->m.stats.tlbi_broadcast >
 		    flushes); /* some had been read */
 	assert_int_equal(vm->m.stats.pages_copied, 56 + 256);
-	assert_int_equal(fault(vm, PAGE(600), false),
+	assert_int_equal(rig_fault(vm, PAGE(600), false),
 			 VMEM_COPIED); /* what it reads now it will write */
 	assert_true(rig_execute(vm, 601));
 	rig_compare(vm);
 	rig_audit(rig);
 	assert_int_equal(rig_take(vm, false, &id), 0);
 	flushes = vm->m.stats.pages_copied;
-	assert_int_equal(fault(vm, PAGE(120), false), VMEM_SPURIOUS);
-	assert_int_equal(fault(vm, PAGE(121), true), VMEM_COPIED);
-	assert_int_equal(fault(vm, PAGE(122), true), VMEM_COPIED);
+	assert_int_equal(rig_fault(vm, PAGE(120), false), VMEM_SPURIOUS);
+	assert_int_equal(rig_fault(vm, PAGE(121), true), VMEM_COPIED);
+	assert_int_equal(rig_fault(vm, PAGE(122), true), VMEM_COPIED);
 	assert_int_equal(vm->m.stats.pages_copied, flushes + 2); /* with a snapshot, one by one */
 	rig_compare(vm);
 	rig_audit(rig);

@@ -15,7 +15,7 @@ static struct rig *rig;
 static int plain(void **state)
 {
 	(void)state;
-	rig = rig_new(&(struct rig_options){.seed = 7, .vms = 3, .limit = 9000, .keep = 30});
+	rig = rig_plain();
 	return 0;
 }
 
@@ -26,24 +26,18 @@ static int end(void **state)
 	return 0;
 }
 
-static enum vmem_fault fault(struct rig_vm *vm, uint64_t address, bool write)
-{
-	fake_set_pe(vm->pe);
-	return vmem_fault(&vm->m, ipa(address), write, vm->wide);
-}
-
 static void a_first_touch_gives_a_zeroed_page_without_any_invalidation(void **state)
 {
 	struct rig_vm *vm = rig->vm[0];
 	uint64_t copied = vm->m.stats.nodes_copied, tlbi;
 
 	(void)state;
-	assert_int_equal(fault(vm, PAGE(2000), true),
+	assert_int_equal(rig_fault(vm, PAGE(2000), true),
 			 VMEM_TOUCHED); /* BBM at the boot snapshot's L2 */
 	assert_int_equal(vm->m.stats.nodes_copied, copied + 1);
 	tlbi = vm->m.stats.tlbi_local;
-	assert_int_equal(fault(vm, PAGE(2001), false), VMEM_TOUCHED);
-	assert_int_equal(fault(vm, PAGE(3000), true),
+	assert_int_equal(rig_fault(vm, PAGE(2001), false), VMEM_TOUCHED);
+	assert_int_equal(rig_fault(vm, PAGE(3000), true),
 			 VMEM_TOUCHED); /* a new L3 where there was none */
 	assert_int_equal(vm->m.stats.tlbi_local, tlbi);
 	assert_int_equal(vm->m.ram_count, 3);
@@ -85,7 +79,7 @@ static void addresses_outside_ram_and_regions_are_not_ram(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		assert_int_equal(fault(vm, bad[i], true), VMEM_NOT_RAM);
+		assert_int_equal(rig_fault(vm, bad[i], true), VMEM_NOT_RAM);
 		assert_null(vmem_host_access(&vm->m, ipa(bad[i]), false));
 		assert_null(vmem_host_access(&vm->m, ipa(bad[i]), true));
 	}
@@ -96,10 +90,10 @@ static void a_read_only_member_cannot_write_a_region(void **state)
 	struct rig_vm *vm = rig->vm[2];
 
 	(void)state;
-	assert_int_equal(fault(vm, RIG_REGION, true), VMEM_RO_REGION);
-	assert_int_equal(fault(vm, RIG_REGION, false), VMEM_LINKED);
-	assert_int_equal(fault(vm, RIG_REGION, true), VMEM_RO_REGION);
-	assert_int_equal(fault(vm, RIG_REGION, false), VMEM_SPURIOUS);
+	assert_int_equal(rig_fault(vm, RIG_REGION, true), VMEM_RO_REGION);
+	assert_int_equal(rig_fault(vm, RIG_REGION, false), VMEM_LINKED);
+	assert_int_equal(rig_fault(vm, RIG_REGION, true), VMEM_RO_REGION);
+	assert_int_equal(rig_fault(vm, RIG_REGION, false), VMEM_SPURIOUS);
 	assert_null(vmem_host_access(&vm->m, ipa(RIG_REGION), true));
 	assert_non_null(vmem_host_access(&vm->m, ipa(RIG_REGION), false));
 }
@@ -218,7 +212,7 @@ static void pages_left_alone_by_a_deleted_snapshot_are_made_writable_without_cop
 	rig_drain(vm);
 	copied = vm->m.stats.pages_copied;
 	rig_read(vm, 1500);
-	assert_int_equal(fault(vm, PAGE(1500), true), VMEM_MADE_WRITABLE);
+	assert_int_equal(rig_fault(vm, PAGE(1500), true), VMEM_MADE_WRITABLE);
 	rig_write(vm, 1500, 3);
 	assert_int_equal(vm->m.stats.pages_copied, copied);
 	rig_audit(rig);

@@ -70,6 +70,18 @@ struct rig *rig_new(const struct rig_options *options);
 void rig_end(struct rig *rig);
 uint64_t rig_random(struct rig *rig, uint64_t below);
 
+/* Most tests': three VMs of 9,000 frames each. */
+static inline struct rig *rig_plain(void)
+{
+	return rig_new(&(struct rig_options){.seed = 7, .vms = 3, .limit = 9000, .keep = 30});
+}
+/* One fault of the guest, and what became of it. */
+static inline enum vmem_fault rig_fault(struct rig_vm *vm, uint64_t address, bool write)
+{
+	fake_set_pe(vm->pe);
+	return vmem_fault(&vm->m, ipa(address), write, vm->wide);
+}
+
 void rig_load(struct rig_vm *vm);
 void rig_unload(struct rig_vm *vm);
 /* A guest access to RAM or region: serves faults. False when starved (nothing was accessed) or
