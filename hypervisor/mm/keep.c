@@ -19,9 +19,6 @@
 #define KEEP_ROUNDS 64 /* then all are given up once */
 #define KEEP_SPARE 64  /* frames that must be left */
 
-static uint64_t
-	no_entries[S2_TABLE_ENTRIES]; /* never written; const it would be 4 KiB of the image */
-
 static struct dirty_history *history_of(struct vmem *m, const struct dirty_chunk *chunk)
 {
 	return &m->history[chunk - m->chunks];
@@ -32,7 +29,7 @@ static const uint64_t *base_leaves(const struct dirty_chunk *chunk)
 {
 	uint32_t base = frame_at(frame_index(ptr_pa(chunk->l3)))->base;
 
-	return base ? frame_ptr(base) : no_entries;
+	return base ? frame_ptr(base) : arch_no_entries;
 }
 
 /* The base has no frame of the VM's own there, but the live tree has. */
@@ -139,7 +136,7 @@ void vmem_keep_end(struct vmem *m, uint32_t first)
 
 static bool same_page(const uint64_t *page, uint64_t base_leaf)
 {
-	const uint64_t *other = s2_has_page(base_leaf) ? pa_ptr(s2_pa(base_leaf)) : no_entries;
+	const uint64_t *other = s2_has_page(base_leaf) ? pa_ptr(s2_pa(base_leaf)) : arch_no_entries;
 
 	for (uint32_t i = 0; i < PAGE_SIZE / sizeof(*page); i++)
 		if (page[i] != other[i])

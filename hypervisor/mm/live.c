@@ -8,9 +8,6 @@
 #include "core/snapshot.h"
 #include "mm/node.h"
 
-static uint64_t
-	no_entries[S2_TABLE_ENTRIES]; /* never written; const it would be 4 KiB of the image */
-
 static void forget_dirty(struct vmem *m)
 {
 	m->epoch++;
@@ -90,7 +87,7 @@ void vmem_hand_over(struct vmem *m, struct snapshot *record)
 static void revert(struct vmem *m)
 {
 	struct dirty_chunk *chunk;
-	uint32_t cache = m->budget.cache;
+	uint64_t cache = m->budget.cache; /* wide, as is index below: nothing to be extended */
 	struct frame *frames = frame_table.frames;
 	uint64_t base_pfn = frame_table.base >> PAGE_SHIFT;
 
@@ -101,7 +98,7 @@ static void revert(struct vmem *m)
 		chunk->count = 0;
 		uint64_t *group = chunk->l3;
 		uint32_t base = frame_at(frame_index(ptr_pa(group)))->base;
-		const uint64_t *from = base ? frame_ptr(base) : no_entries;
+		const uint64_t *from = base ? frame_ptr(base) : arch_no_entries;
 
 		for (uint32_t word = 0; left && word < ARRAY_SIZE(chunk->bits); word++) {
 			uint64_t bits = chunk->bits[word];
@@ -112,16 +109,17 @@ static void revert(struct vmem *m)
 			for (; bits; bits &= bits - 1, left--) {
 				uint32_t i = word * 64 + (uint32_t)__builtin_ctzll(bits);
 				uint64_t page = arch_entry_read(&group[i]) & S2_ADDRESS;
-				uint32_t index = (uint32_t)((page >> PAGE_SHIFT) - base_pfn);
+				uint64_t index = (page >> PAGE_SHIFT) - base_pfn;
+				struct frame *frame = &frames[index];
 
 				arch_entry_write(&group[i], from[i] & ~S2_OWN);
-				frames[index].kind = FRAME_FREE;
-				frames[index].link = cache;
+				frame->kind = FRAME_FREE;
+				frame->link = (uint32_t)cache;
 				cache = index;
 			}
 		}
 	}
-	m->budget.cache = cache;
+	m->budget.cache = (uint32_t)cache;
 	m->budget.cached += m->dirty_count;
 	m->budget.used -= m->dirty_count;
 	m->dirty_first = 0;

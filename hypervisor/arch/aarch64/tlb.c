@@ -5,7 +5,7 @@
 #include "arch/sysreg.h"
 #include "core/counters.h"
 
-const uint64_t no_tables[64] __attribute__((section(".rodata.page"), aligned(4096))) = {0};
+const uint64_t arch_no_entries[512] __attribute__((section(".bss.page"), aligned(4096)));
 
 void arch_tlb_leaves(ipa_t address, uint64_t count, bool wide)
 {
