@@ -4,7 +4,8 @@
 B ?= build
 CROSS ?= aarch64-linux-gnu-
 DEBUG ?= 1
-VERSION := 0.1.0
+# Raised with each change of what a snapshot holds, or of its order: the files of another version are refused.
+VERSION := 0.2.0
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),@:,@echo '  $(1)' $(2))

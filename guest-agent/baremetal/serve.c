@@ -10,7 +10,7 @@
 #include "core/service.h"
 
 #ifndef AV_VERSION
-#define AV_VERSION "0.1.0"
+#define AV_VERSION "unknown"
 #endif
 
 static struct service service;

@@ -5,24 +5,29 @@
 #include "arch/vcpu_context.h"
 #include <stddef.h>
 
-/* In pairs that are neighbours in struct el1_context: one STP or LDP each. All but tcr and mair. */
-#define EL1_PAIRS(X)                                                                            \
-	X(sctlr, sctlr_el1, cpacr, cpacr_el1)                                                   \
-	X(ttbr0, ttbr0_el1, ttbr1, ttbr1_el1)                                                   \
-	X(amair, amair_el1, vbar, vbar_el1)                                                     \
-	X(esr, esr_el1, far, far_el1)                                                           \
-	X(afsr0, afsr0_el1, afsr1, afsr1_el1) X(par, par_el1, contextidr, contextidr_el1)       \
-		X(tpidr_el0, tpidr_el0, tpidrro_el0, tpidrro_el0)                               \
-			X(tpidr_el1, tpidr_el1, sp_el0, sp_el0) X(sp_el1, sp_el1, elr, elr_el1) \
-				X(spsr, spsr_el1, cntkctl, cntkctl_el1)
+/* In pairs that are neighbours in struct el1_context: one STP or LDP each. tcr is written for itself: see el1_load(). */
+#define STEADY_PAIRS(X)                                     \
+	X(sctlr, sctlr_el1, cpacr, cpacr_el1)               \
+	X(ttbr0, ttbr0_el1, ttbr1, ttbr1_el1)               \
+	X(vbar, vbar_el1, par, par_el1)                     \
+	X(contextidr, contextidr_el1, tpidr_el1, tpidr_el1) \
+	X(cntkctl, cntkctl_el1, csselr, csselr_el1)
+#define TCR_AND_MAIR(X) X(tcr, tcr_el1, mair, mair_el1)
+#define CHANGING_PAIRS(X)                 \
+	X(esr, esr_el1, far, far_el1)     \
+	X(elr, elr_el1, spsr, spsr_el1)   \
+	X(sp_el0, sp_el0, sp_el1, sp_el1) \
+	X(tpidr_el0, tpidr_el0, tpidrro_el0, tpidrro_el0) X(afsr0, afsr0_el1, afsr1, afsr1_el1)
 
 /* FEAT_PAuth key registers: op0 3, op1 0, CRn 2. */
 #define PAUTH_REGISTERS(X)                                                          \
 	X(0, S3_0_C2_C1_0)                                                          \
 	X(1, S3_0_C2_C1_1)                                                          \
 	X(2, S3_0_C2_C1_2)                                                          \
-	X(3, S3_0_C2_C1_3) X(4, S3_0_C2_C2_0) X(5, S3_0_C2_C2_1) X(6, S3_0_C2_C2_2) \
-		X(7, S3_0_C2_C2_3) X(8, S3_0_C2_C3_0) X(9, S3_0_C2_C3_1)
+	X(3, S3_0_C2_C1_3)                                                          \
+	X(4, S3_0_C2_C2_0)                                                          \
+	X(5, S3_0_C2_C2_1) X(6, S3_0_C2_C2_2) X(7, S3_0_C2_C2_3) X(8, S3_0_C2_C3_0) \
+		X(9, S3_0_C2_C3_1)
 
 /* What a guest reaches although its ID registers do not offer it: no trap is there for these two (Arm ARM D17.2). */
 #define TPIDR2_EL0 S3_3_C13_C0_5
@@ -65,27 +70,65 @@ void el1_save(struct el1_context *to)
 		to->first = a;                                                      \
 		to->second = b;                                                     \
 	}
-	EL1_PAIRS(SAVE)
-	SAVE(tcr, tcr_el1, mair, mair_el1)
+	STEADY_PAIRS(SAVE)
+	TCR_AND_MAIR(SAVE)
+	CHANGING_PAIRS(SAVE)
 #undef SAVE
-	to->csselr = sysreg_read(csselr_el1);
+	to->amair = sysreg_read(amair_el1);
 	/* Those of extensions that are not there stay 0, as vcpu_reset() has made them. */
 	if (features.extensions)
 		extensions_save(to);
 }
 
-void el1_load(const struct el1_context *from)
-{
 #define LOAD(first, first_name, second, second_name)                                               \
 	__asm__ volatile("msr " #first_name ", %0\n\tmsr " #second_name ", %1" ::"r"(from->first), \
 			 "r"(from->second));
-	EL1_PAIRS(LOAD)
-#undef LOAD
+
+static inline void changing_load(const struct el1_context *from)
+{
+	CHANGING_PAIRS(LOAD)
+	sysreg_write(amair_el1, from->amair);
+	if (features.extensions)
+		extensions_load(from);
+}
+
+void el1_load(const struct el1_context *from)
+{
+	STEADY_PAIRS(LOAD)
 	/* QEMU drops all its TLBs, EL2's own, too, at each write of TCR_EL1, whatever is written; guests seldom have another. */
 	if (sysreg_read(tcr_el1) != from->tcr)
 		sysreg_write(tcr_el1, from->tcr);
 	sysreg_write(mair_el1, from->mair);
-	sysreg_write(csselr_el1, from->csselr);
-	if (features.extensions)
-		extensions_load(from);
+	changing_load(from);
+}
+
+/*
+ * Each is compared when all before were equal: one condition at the end. Reads do not have to be in order with anything, writes
+ * may; and QEMU leaves its translated code at each MSR, but not at an MRS.
+ */
+static inline bool steady_is(const struct el1_context *with)
+{
+	bool same;
+
+#define SAME(first, first_name, second, second_name) \
+	"ldp x2, x3, [%1, %[" #first "]]\n\t"        \
+	"mrs x4, " #first_name "\n\t"                \
+	"mrs x5, " #second_name "\n\t"               \
+	"ccmp x4, x2, #0, eq\n\t"                    \
+	"ccmp x5, x3, #0, eq\n\t"
+#define OFFSET(first, first_name, second, second_name) \
+	[first] "i"(offsetof(struct el1_context, first)),
+	__asm__ volatile("cmp %1, %1\n\t" STEADY_PAIRS(SAME) TCR_AND_MAIR(SAME)
+			 : "=@cceq"(same)
+			 : "r"(with), STEADY_PAIRS(OFFSET) TCR_AND_MAIR(OFFSET) "m"(*with)
+			 : "x2", "x3", "x4", "x5");
+	return same;
+}
+
+void el1_replace(const struct el1_context *from)
+{
+	if (steady_is(from))
+		changing_load(from);
+	else
+		el1_load(from);
 }

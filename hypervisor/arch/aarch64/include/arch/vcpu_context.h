@@ -9,10 +9,11 @@ struct fp_context {
 };
 
 struct el1_context {
-	uint64_t sctlr, cpacr, ttbr0, ttbr1, tcr, mair, amair, vbar;
-	uint64_t esr, far, afsr0, afsr1, par, contextidr;
-	uint64_t tpidr_el0, tpidrro_el0, tpidr_el1, sp_el0, sp_el1;
-	uint64_t elr, spsr, cntkctl, csselr;
+	/* What a kernel writes seldom, or not again with another value: see el1_replace(). */
+	uint64_t sctlr, cpacr, ttbr0, ttbr1, vbar, par, contextidr, tpidr_el1, cntkctl, csselr;
+	uint64_t tcr, mair;
+	/* What is another at nearly each exit, and last what costs nothing to write. */
+	uint64_t esr, far, elr, spsr, sp_el0, sp_el1, tpidr_el0, tpidrro_el0, afsr0, afsr1, amair;
 	uint64_t tpidr2, vdisr; /* 0 without FEAT_SME, FEAT_RAS */
 	uint64_t pauth[10];     /* APIA, APIB, APDA, APDB, APGA: low, high; 0 without FEAT_PAuth */
 };
@@ -51,3 +52,5 @@ void fp_save_and_copy(struct fp_context *fp, void *to, const void *from);
 void copy_and_fp_load(const struct fp_context *fp, void *to, const void *from);
 void el1_save(struct el1_context *to);
 void el1_load(const struct el1_context *from);
+/* The same where a context of this guest is in the PE: most of it is nearly always the same, and to see that costs less. */
+void el1_replace(const struct el1_context *from);
