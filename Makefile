@@ -4,8 +4,7 @@
 B ?= build
 CROSS ?= aarch64-linux-gnu-
 DEBUG ?= 1
-# Raised with each change of what a snapshot holds, or of its order: the files of another version are refused.
-VERSION := 0.2.0
+VERSION := 0.1.0
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),@:,@echo '  $(1)' $(2))
@@ -36,7 +35,7 @@ HYP_LDS := hypervisor/platform/qemu-virt/hypervisor.lds
 
 hypervisor: $(B)/hypervisor.elf
 
-$(B)/obj/hypervisor/%.o: hypervisor/%
+$(B)/obj/hypervisor/%.o: hypervisor/% Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CROSS)gcc $(HYP_CFLAGS) -MMD -MP -c -o $@ $<
@@ -91,7 +90,7 @@ AVCTL_LIBS := -Wl,-Bstatic -lcyaml -lyaml -lpanelw -lncursesw -ltinfo -lfdt -lja
 
 avctl: $(B)/avctl
 
-$(B)/host/%.o: %.c
+$(B)/host/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)gcc $(AVCTL_CFLAGS) -MMD -MP -c -o $@ $<

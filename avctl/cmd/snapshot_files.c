@@ -114,6 +114,23 @@ static void take_crm(void *to, const struct line *row)
 	}
 }
 
+/* Of the Avisor that runs: avctl may be another since `up`. */
+static int running_version(struct ctx *ctx, const char *vm, char *to, size_t size)
+{
+	struct agent_request request;
+	struct agent_reply reply;
+	const char *version;
+
+	agent_begin(&request, "hello");
+	if (agent_call(ctx->agent, &request, NULL, false, &reply) != AGENT_OK)
+		return ctx_agent_error(ctx, &reply, vm, NULL);
+	version = line_text(&reply.end, "version");
+	if (!version)
+		return out_error(RC_FAILED, "avctl version", "the agent's answer is incomplete");
+	snprintf(to, size, "%s", version);
+	return RC_OK;
+}
+
 int files_shape(struct ctx *ctx, const char *vm, struct avs_header *shape)
 {
 	struct agent_sink sink = {.row = take_crm, .to = shape};
@@ -129,7 +146,9 @@ int files_shape(struct ctx *ctx, const char *vm, struct avs_header *shape)
 	shape->abi_major = AV_ABI_MAJOR;
 	shape->abi_minor = AV_ABI_MINOR;
 	snprintf(shape->platform, sizeof(shape->platform), "%s", AVS_PLATFORM);
-	snprintf(shape->version, sizeof(shape->version), "%s", AV_VERSION);
+	result = running_version(ctx, vm, shape->version, sizeof(shape->version));
+	if (result != RC_OK)
+		return result;
 	agent_begin(&request, "shape");
 	line_add_text(&request.line, "vm", vm);
 	if (agent_call(ctx->agent, &request, &sink, false, &reply) != AGENT_OK)

@@ -7,6 +7,7 @@
 #include "core/operation.h"
 #include "core/string.h"
 #include "core/vm_state.h"
+#include <arch/mem.h>
 #include "mm/differ.h"
 
 /* A part of the live VM; the operation lock's. */
@@ -14,11 +15,10 @@ static _Alignas(64) uint8_t live_part[VMEM_PART_SIZE_MAX];
 
 static const uint64_t *root_of(struct vmem *m, uint64_t id)
 {
-	static const uint64_t nothing[S2_ROOT_ENTRIES];
 	struct snapshot *snapshot;
 
 	if (id == AV_SNAPSHOT_NONE)
-		return nothing;
+		return arch_zero_page;
 	if (id == AV_SNAPSHOT_LIVE)
 		return m->root;
 	snapshot = snapshot_find(m, id);

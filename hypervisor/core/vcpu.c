@@ -118,7 +118,7 @@ static void interface_load(const struct vcpu *vcpu)
 	write_reg(ICH_AP1R0_EL2, vcpu->ap1r);
 }
 
-/* The same; reads cost less than writes, under an emulator by far. */
+/* The same; under QEMU reads cost less than writes by far. */
 static inline void interface_replace(const struct vcpu *vcpu)
 {
 	if ((read_reg(ICH_VMCR_EL2) ^ vcpu->vmcr) | (read_reg(ICH_AP0R0_EL2) ^ vcpu->ap0r) |

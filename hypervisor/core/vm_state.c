@@ -114,6 +114,7 @@ static void vcpu_save(void *ctx, void *to)
 		arch_copy_words(copy, vcpu, sizeof(saved->vcpu));
 		return;
 	}
+	el1_no_extensions(&copy->el1); /* not what was in that frame before */
 	el1_save(&copy->el1);
 	fp_save_and_copy(&copy->fp, copy, vcpu);
 }
@@ -180,8 +181,9 @@ __attribute__((cold)) void vm_state_parts(struct vm *vm)
 	flash_parts(vm, add);
 	add(vm, (struct state_part){"regions", (uint32_t)region_state_size(vm), region_state_save,
 				    region_state_load, vm, NULL, region_state_adopt});
+	/* A number after the name is raised when the order changes within a part: sizes alone would not keep older files out. */
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
-		add(vm, (struct state_part){"vcpu", sizeof(struct vcpu_saved), vcpu_save,
+		add(vm, (struct state_part){"vcpu.2", sizeof(struct vcpu_saved), vcpu_save,
 					    vcpu_load_part, &vm->vcpus[i], NULL, vcpu_adopt});
 }
 

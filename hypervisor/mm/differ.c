@@ -10,12 +10,10 @@
 #define GIB (1UL << S2_ROOT_SHIFT)
 #define CHUNK (1UL << S2_L2_SHIFT)
 
-static uint64_t nothing[S2_TABLE_ENTRIES]; /* never written; const it would be 4 KiB of the image */
-
 /* The table an entry leads to; one that has nothing in it where there is none. */
 static const uint64_t *below(uint64_t entry)
 {
-	return entry & S2_VALID ? entry_table(entry) : nothing;
+	return entry & S2_VALID ? entry_table(entry) : arch_zero_page;
 }
 
 static uint64_t page_of(uint64_t leaf)

@@ -402,8 +402,6 @@ enum vmem_fault vmem_fault(struct vmem *m, ipa_t address, bool write, bool wide)
 
 void *vmem_host_access(struct vmem *m, ipa_t address, bool write)
 {
-	static uint8_t zeros[PAGE_SIZE]
-		__attribute__((aligned(4096))); /* no const: not in the image */
 	uint64_t offset = address.value - m->ram_base;
 	struct vmem_walk walk;
 	uint64_t leaf;
@@ -432,5 +430,5 @@ void *vmem_host_access(struct vmem *m, ipa_t address, bool write)
 	}
 	vmem_walk(m, address.value, &walk);
 	leaf = walk.l3 ? arch_entry_read(&walk.l3[index]) : 0;
-	return s2_has_page(leaf) ? pa_ptr(s2_pa(leaf)) : zeros;
+	return s2_has_page(leaf) ? pa_ptr(s2_pa(leaf)) : (void *)arch_zero_page;
 }

@@ -29,7 +29,7 @@ static const uint64_t *base_leaves(const struct dirty_chunk *chunk)
 {
 	uint32_t base = frame_at(frame_index(ptr_pa(chunk->l3)))->base;
 
-	return base ? frame_ptr(base) : arch_no_entries;
+	return base ? frame_ptr(base) : arch_zero_page;
 }
 
 /* The base has no frame of the VM's own there, but the live tree has. */
@@ -136,7 +136,7 @@ void vmem_keep_end(struct vmem *m, uint32_t first)
 
 static bool same_page(const uint64_t *page, uint64_t base_leaf)
 {
-	const uint64_t *other = s2_has_page(base_leaf) ? pa_ptr(s2_pa(base_leaf)) : arch_no_entries;
+	const uint64_t *other = s2_has_page(base_leaf) ? pa_ptr(s2_pa(base_leaf)) : arch_zero_page;
 
 	for (uint32_t i = 0; i < PAGE_SIZE / sizeof(*page); i++)
 		if (page[i] != other[i])

@@ -98,7 +98,7 @@ static void revert(struct vmem *m)
 		chunk->count = 0;
 		uint64_t *group = chunk->l3;
 		uint32_t base = frame_at(frame_index(ptr_pa(group)))->base;
-		const uint64_t *from = base ? frame_ptr(base) : arch_no_entries;
+		const uint64_t *from = base ? frame_ptr(base) : arch_zero_page;
 
 		for (uint32_t word = 0; left && word < ARRAY_SIZE(chunk->bits); word++) {
 			uint64_t bits = chunk->bits[word];

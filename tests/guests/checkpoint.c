@@ -137,40 +137,6 @@ static void keep_live(void)
 #undef KEEP
 }
 
-struct flipped {
-	const char *name;
-	uint64_t was, is;
-};
-
-/* Register number `which`, or all; what the last of them was and is. None: there are not that many. */
-static struct flipped flip(unsigned int which)
-{
-	struct flipped last = {0};
-	unsigned int n = 0;
-
-#define FLIP_LIVE(register, bits)                     \
-	if (which == ALL || which == n++) {           \
-		last.name = #register;                \
-		last.was = live.register;             \
-		SET(register, last.was ^ (bits##ul)); \
-		__asm__ volatile("isb");              \
-		GET(register, last.is);               \
-	}
-#define FLIP(register, value, bits)                   \
-	if (which == ALL || which == n++) {           \
-		last.name = #register;                \
-		last.was = value##ul;                 \
-		SET(register, last.was ^ (bits##ul)); \
-		__asm__ volatile("isb");              \
-		GET(register, last.is);               \
-	}
-	LIVE_REGISTERS(FLIP_LIVE)
-	SYSTEM_REGISTERS(FLIP)
-#undef FLIP
-#undef FLIP_LIVE
-	return last;
-}
-
 static bool is_bad(const char *name, uint64_t found, uint64_t was)
 {
 	if (found == was)
@@ -209,8 +175,10 @@ static unsigned int check_live(void)
 #define KEY_REGISTERS(_)                                                            \
 	_(s3_0_c2_c1_0, 1)                                                          \
 	_(s3_0_c2_c1_1, 2)                                                          \
-	_(s3_0_c2_c1_2, 3) _(s3_0_c2_c1_3, 4) _(s3_0_c2_c2_0, 5) _(s3_0_c2_c2_1, 6) \
-		_(s3_0_c2_c2_2, 7) _(s3_0_c2_c2_3, 8) _(s3_0_c2_c3_0, 9) _(s3_0_c2_c3_1, 10)
+	_(s3_0_c2_c1_2, 3)                                                          \
+	_(s3_0_c2_c1_3, 4)                                                          \
+	_(s3_0_c2_c2_0, 5) _(s3_0_c2_c2_1, 6) _(s3_0_c2_c2_2, 7) _(s3_0_c2_c2_3, 8) \
+		_(s3_0_c2_c3_0, 9) _(s3_0_c2_c3_1, 10)
 #define KEY_PATTERN 0x1122334455667700ul
 
 static bool has_keys(void)
@@ -288,6 +256,49 @@ static unsigned int check_hidden(void)
 	return bad;
 }
 
+struct flipped {
+	const char *name;
+	uint64_t was, is;
+};
+
+/* Register number `which`, the keys or the hidden ones for one, or all; what the last of them was and is. No name: there are not that many. */
+static struct flipped flip(unsigned int which)
+{
+	struct flipped last = {0};
+	unsigned int n = 0;
+
+#define FLIP_LIVE(register, bits)                     \
+	if (which == ALL || which == n++) {           \
+		last.name = #register;                \
+		last.was = live.register;             \
+		SET(register, last.was ^ (bits##ul)); \
+		__asm__ volatile("isb");              \
+		GET(register, last.is);               \
+	}
+#define FLIP(register, value, bits)                   \
+	if (which == ALL || which == n++) {           \
+		last.name = #register;                \
+		last.was = value##ul;                 \
+		SET(register, last.was ^ (bits##ul)); \
+		__asm__ volatile("isb");              \
+		GET(register, last.is);               \
+	}
+	/* While exceptions still work. */
+	if (which == ALL || which == n++) {
+		write_hidden(~0ul);
+		last = (struct flipped){"hidden", 0, hidden_count};
+	}
+	if (which == ALL || which == n++) {
+		write_keys(~0ul);
+		last = (struct flipped){"keys", 0, has_keys()};
+	}
+	LIVE_REGISTERS(FLIP_LIVE)
+	SYSTEM_REGISTERS(FLIP)
+#undef FLIP
+#undef FLIP_LIVE
+	return last;
+}
+
 static unsigned int check_registers(const struct canary *found)
 {
 	unsigned int bad = 0;
@@ -341,8 +352,6 @@ static void canary_scene(void)
 	if (round >= ROUNDS)
 		return;
 	memset(&found, 0xee, sizeof(found));
-	write_keys(~0ul);
-	write_hidden(~0ul);
 	spoil_vectors();
 	flip(ALL);
 	hvc_restore(-1);
@@ -376,11 +385,13 @@ static void alone_scene(void)
 	struct flipped last;
 	unsigned int bad;
 
+	write_hidden(0); /* first, as above */
 	write_system();
+	write_keys(0);
 	keep_live();
 	__asm__ volatile("hvc #1" ::: "memory", "cc");
 	bad = check_system();
-	bad += check_live();
+	bad += check_keys() + check_hidden() + check_live();
 	if (bad)
 		print("alone round=%lu BAD\n", guest_generation() - first);
 	last = flip((unsigned int)(guest_generation() - first));

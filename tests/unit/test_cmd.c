@@ -17,6 +17,7 @@
 #include "cmd/batch.h"
 #include "cmd/ctx.h"
 #include "cmd/logfile.h"
+#include "cmd/snapshot_files.h"
 #include "cmd/snapshot_pick.h"
 #include "out/table.h"
 
@@ -315,6 +316,65 @@ static void the_tail_of_a_log_starts_at_a_line(void **state)
 	unlink(path);
 }
 
+/* What files_compare() says of a file, from stderr into text. */
+static int compared(const struct avs_header *file, const struct avs_header *shape, char *text,
+		    size_t size)
+{
+	FILE *said = tmpfile();
+	int kept = dup(2), result;
+
+	assert_non_null(said);
+	assert_true(dup2(fileno(said), 2) == 2);
+	result = files_compare(file, shape, "a.avs", "vm1");
+	fflush(stderr);
+	assert_true(dup2(kept, 2) == 2);
+	close(kept);
+	rewind(said);
+	text[fread(text, 1, size - 1, said)] = '\0';
+	fclose(said);
+	return result;
+}
+
+static void a_file_that_does_not_fit_is_refused_with_the_fields_name(void **state)
+{
+	static const struct {
+		const char *name;
+		size_t offset;
+	} fields[] = {
+#define FIELD(name) {#name, offsetof(struct avs_header, name)}
+		FIELD(platform),
+		FIELD(version),
+		FIELD(abi_major),
+		FIELD(abi_minor),
+		FIELD(ram_base),
+		FIELD(ram_size),
+		FIELD(vcpu_count),
+		FIELD(midr),
+		FIELD(ctr),
+		FIELD(counter_hz),
+		FIELD(clock_origin),
+		FIELD(part_count),
+		FIELD(state_layout),
+		FIELD(id_registers[0]),
+		FIELD(id_registers[63]),
+#undef FIELD
+	};
+	struct avs_header shape = {.platform = "here", .version = "1.2.3", .ram_size = 1 << 20};
+	char text[256], wanted[64];
+
+	(void)state;
+	assert_int_equal(compared(&shape, &shape, text, sizeof(text)), RC_OK);
+	assert_string_equal(text, "");
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		struct avs_header file = shape;
+
+		((unsigned char *)&file)[fields[i].offset] ^= 1;
+		assert_int_equal(compared(&file, &shape, text, sizeof(text)), RC_INTEGRITY);
+		snprintf(wanted, sizeof(wanted), "a.avs does not fit vm1: %s is ", fields[i].name);
+		assert_non_null(strstr(text, wanted));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +392,7 @@ int main(void)
 		cmocka_unit_test(a_row_becomes_json_with_numbers_addresses_and_nulls),
 		cmocka_unit_test(a_snapshot_is_picked_by_number_name_or_undo),
 		cmocka_unit_test(the_tail_of_a_log_starts_at_a_line),
+		cmocka_unit_test(a_file_that_does_not_fit_is_refused_with_the_fields_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

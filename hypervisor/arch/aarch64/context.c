@@ -20,14 +20,14 @@
 	X(tpidr_el0, tpidr_el0, tpidrro_el0, tpidrro_el0) X(afsr0, afsr0_el1, afsr1, afsr1_el1)
 
 /* FEAT_PAuth key registers: op0 3, op1 0, CRn 2. */
-#define PAUTH_REGISTERS(X)                                                          \
-	X(0, S3_0_C2_C1_0)                                                          \
-	X(1, S3_0_C2_C1_1)                                                          \
-	X(2, S3_0_C2_C1_2)                                                          \
-	X(3, S3_0_C2_C1_3)                                                          \
-	X(4, S3_0_C2_C2_0)                                                          \
-	X(5, S3_0_C2_C2_1) X(6, S3_0_C2_C2_2) X(7, S3_0_C2_C2_3) X(8, S3_0_C2_C3_0) \
-		X(9, S3_0_C2_C3_1)
+#define PAUTH_REGISTERS(X) \
+	X(0, S3_0_C2_C1_0) \
+	X(1, S3_0_C2_C1_1) \
+	X(2, S3_0_C2_C1_2) \
+	X(3, S3_0_C2_C1_3) \
+	X(4, S3_0_C2_C2_0) \
+	X(5, S3_0_C2_C2_1) \
+	X(6, S3_0_C2_C2_2) X(7, S3_0_C2_C2_3) X(8, S3_0_C2_C3_0) X(9, S3_0_C2_C3_1)
 
 /* What a guest reaches although its ID registers do not offer it: no trap is there for these two (Arm ARM D17.2). */
 #define TPIDR2_EL0 S3_3_C13_C0_5
@@ -75,7 +75,7 @@ void el1_save(struct el1_context *to)
 	CHANGING_PAIRS(SAVE)
 #undef SAVE
 	to->amair = sysreg_read(amair_el1);
-	/* Those of extensions that are not there stay 0, as vcpu_reset() has made them. */
+	/* Those of extensions that are not there stay 0: vcpu_reset(), el1_no_extensions(). */
 	if (features.extensions)
 		extensions_save(to);
 }
@@ -84,6 +84,7 @@ void el1_save(struct el1_context *to)
 	__asm__ volatile("msr " #first_name ", %0\n\tmsr " #second_name ", %1" ::"r"(from->first), \
 			 "r"(from->second));
 
+/* Without those that are written seldom, or not again with another value. */
 static inline void changing_load(const struct el1_context *from)
 {
 	CHANGING_PAIRS(LOAD)
@@ -101,28 +102,27 @@ void el1_load(const struct el1_context *from)
 	sysreg_write(mair_el1, from->mair);
 	changing_load(from);
 }
+#undef LOAD
 
-/*
- * Each is compared when all before were equal: one condition at the end. Reads do not have to be in order with anything, writes
- * may; and QEMU leaves its translated code at each MSR, but not at an MRS.
- */
+/* QEMU leaves its translated code at each MSR, but not at an MRS; a PE may wait for what was before a write. */
 static inline bool steady_is(const struct el1_context *with)
 {
-	bool same;
-
-#define SAME(first, first_name, second, second_name) \
-	"ldp x2, x3, [%1, %[" #first "]]\n\t"        \
-	"mrs x4, " #first_name "\n\t"                \
-	"mrs x5, " #second_name "\n\t"               \
-	"ccmp x4, x2, #0, eq\n\t"                    \
-	"ccmp x5, x3, #0, eq\n\t"
+	/* Each is compared when all before were equal: one branch at the end. */
+#define SAME(first, first_name, second, second_name)                                          \
+	"ldp x2, x3, [%0, %[" #first "]]\n\tmrs x4, " #first_name "\n\tmrs x5, " #second_name \
+	"\n\tccmp x4, x2, #0, eq\n\tccmp x5, x3, #0, eq\n\t"
 #define OFFSET(first, first_name, second, second_name) \
 	[first] "i"(offsetof(struct el1_context, first)),
-	__asm__ volatile("cmp %1, %1\n\t" STEADY_PAIRS(SAME) TCR_AND_MAIR(SAME)
-			 : "=@cceq"(same)
-			 : "r"(with), STEADY_PAIRS(OFFSET) TCR_AND_MAIR(OFFSET) "m"(*with)
-			 : "x2", "x3", "x4", "x5");
-	return same;
+	__asm__ goto("cmp %0, %0\n\t" STEADY_PAIRS(SAME) TCR_AND_MAIR(SAME) "b.ne %l[differs]"
+		     :
+		     : "r"(with), STEADY_PAIRS(OFFSET) TCR_AND_MAIR(OFFSET) "m"(*with)
+		     : "x2", "x3", "x4", "x5", "cc"
+		     : differs);
+#undef OFFSET
+#undef SAME
+	return true;
+differs:
+	return false;
 }
 
 void el1_replace(const struct el1_context *from)

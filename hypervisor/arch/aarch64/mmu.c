@@ -4,6 +4,7 @@
  * the image's text can be executed. Never maps anything for a guest.
  */
 #include "arch/mmu.h"
+#include "arch/mem.h"
 #include "arch/sysreg.h"
 #include "core/bug.h"
 #include "core/types.h"
@@ -29,6 +30,8 @@ static uint64_t level1[512] __attribute__((aligned(4096)));
 static uint64_t level2[512] __attribute__((aligned(4096)));
 static uint64_t level3[512] __attribute__((aligned(4096)));
 
+const uint64_t arch_zero_page[512] __attribute__((section(".bss.page"), aligned(4096)));
+
 /* MAIR, TCR, TTBR0, SCTLR: read by mmu_enable() on every CPU, with the MMU off. */
 struct {
 	uint64_t mair, tcr, ttbr, sctlr;
@@ -52,7 +55,7 @@ void mmu_init(uint64_t ram_size)
 
 		if (page < (uint64_t)__text_end)
 			rights = DESC_AP_RO;
-		else if (page < (uint64_t)__rodata_end)
+		else if (page < (uint64_t)__rodata_end || page == (uint64_t)arch_zero_page)
 			rights = DESC_AP_RO | DESC_XN;
 		level3[i] = page | RAM_ATTRIBUTES | rights | DESC_PAGE;
 	}

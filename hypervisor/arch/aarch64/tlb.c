@@ -5,8 +5,6 @@
 #include "arch/sysreg.h"
 #include "core/counters.h"
 
-const uint64_t arch_no_entries[512] __attribute__((section(".bss.page"), aligned(4096)));
-
 void arch_tlb_leaves(ipa_t address, uint64_t count, bool wide)
 {
 	uint64_t operand = address.value >> 12, end = operand + count;

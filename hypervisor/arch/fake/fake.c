@@ -19,7 +19,7 @@
 #define IGNORED (0xFUL << 55)
 #define ADDRESS_AND_TYPE (S2_ADDRESS | 0x3UL)
 
-const uint64_t arch_no_entries[512];
+const uint64_t arch_zero_page[512];
 
 struct cached {
 	uint64_t vmid; /* 0: empty */

@@ -16,6 +16,12 @@ static inline pa_t ptr_pa(const void *pointer)
 	return pa((uint64_t)pointer);
 }
 
+/*
+ * 4 KiB of zeros at the start of a page, which EL2 itself cannot write to: what a page nobody has written to holds, and a table of
+ * any level without entries. In .bss: const in .rodata it would be 4 KiB of the image.
+ */
+extern const uint64_t arch_zero_page[512];
+
 /* page.S: whole 4 KiB pages, 64-byte aligned; uses and preserves q0-q7. */
 void arch_page_copy(void *to, const void *from);
 void arch_page_zero(void *page);

@@ -4,7 +4,7 @@
  * wide = inner shareable, for a VM whose vCPUs live on several PEs; otherwise this PE alone.
  */
 #pragma once
-#include "core/types.h"
+#include "arch/mem.h"
 
 /* New valid entries where invalid ones stood: DSB ISHST, no invalidation. */
 static inline void arch_table_barrier(void)
@@ -32,18 +32,12 @@ static inline void arch_tlb_vm(void)
 /* Every VMID of every PE: TLBI ALLE1IS. */
 void arch_tlb_all(void);
 
-/*
- * A page of zeros, never written: a table of any level in which nothing is there, and a page's contents. At the start of a
- * page: one ADRP. Zero from where .bss is cleared on.
- */
-extern const uint64_t arch_no_entries[512];
-
-/* VTTBR_EL2 with its VMID and those: no walk finds anything, and what was found for that VMID stays (see vcpu_load()). */
+/* VTTBR_EL2 with its VMID and a table without entries: no walk finds anything, and what was found for that VMID stays (see vcpu_load()). */
 static inline uint64_t arch_tlb_no_tables(uint64_t vttbr)
 {
 	const uint64_t *tables;
 
-	__asm__("adrp %0, %1" : "=r"(tables) : "S"(arch_no_entries));
+	__asm__("adrp %0, %1" : "=r"(tables) : "S"(arch_zero_page));
 	__asm__("bfi %0, %1, #0, #48" : "+r"(vttbr) : "r"(tables));
 	return vttbr;
 }

@@ -50,6 +50,15 @@ void fp_load(const struct fp_context *from);
 /* The same and VCPU_MEMORY bytes copied (core/cpu_offsets.h): the registers are at hand then. */
 void fp_save_and_copy(struct fp_context *fp, void *to, const void *from);
 void copy_and_fp_load(const struct fp_context *fp, void *to, const void *from);
+/* What el1_save() leaves as it is where the PE does not have it. */
+static inline void el1_no_extensions(struct el1_context *to)
+{
+	to->tpidr2 = 0;
+	to->vdisr = 0;
+#pragma GCC unroll 10
+	for (int i = 0; i < 10; i++)
+		to->pauth[i] = 0;
+}
 void el1_save(struct el1_context *to);
 void el1_load(const struct el1_context *from);
 /* The same where a context of this guest is in the PE: most of it is nearly always the same, and to see that costs less. */

@@ -7,6 +7,7 @@
 void *pa_ptr(pa_t address);
 pa_t ptr_pa(const void *pointer);
 
+extern const uint64_t arch_zero_page[512];
 void arch_page_copy(void *to, const void *from);
 void arch_page_zero(void *page);
 void arch_table_copy(uint64_t *to, const uint64_t *from, uint64_t clear);

@@ -3,7 +3,6 @@
 #pragma once
 #include "core/types.h"
 
-extern const uint64_t arch_no_entries[512];
 void arch_table_barrier(void);
 void arch_tlb_leaves(ipa_t address, uint64_t count, bool wide);
 void arch_tlb_relaxed(ipa_t address);
