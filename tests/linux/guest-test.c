@@ -5,6 +5,7 @@
  *	user			tries to open /dev/avisor as an ordinary user
  *	fuzz ROUNDS SEED	commands that must be refused, and random ones
  *	exchange COUNT		COUNT messages to a bare-metal VM and back, in order and whole (guest-exchange.c)
+ *	debug COUNT		single steps, a watchpoint and a breakpoint, COUNT rounds and one that waits (guest-debug.c)
  *	crowd			writes files and looks at them, as it is told line by line (guest-crowd.c)
  *
  * Says what it found in one line and ends with 0 when that is as it should be.
@@ -157,8 +158,11 @@ int main(int argc, char **argv)
 		return fuzz(strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0));
 	if (argc == 3 && !strcmp(argv[1], "exchange"))
 		return exchange(strtoull(argv[2], NULL, 0));
+	if (argc == 3 && !strcmp(argv[1], "debug"))
+		return debug(strtoull(argv[2], NULL, 0));
 	if (argc == 2 && !strcmp(argv[1], "crowd"))
 		return crowd();
-	fprintf(stderr, "usage: guest-test user|fuzz ROUNDS SEED|exchange COUNT|crowd\n");
+	fprintf(stderr,
+		"usage: guest-test user|fuzz ROUNDS SEED|exchange COUNT|debug COUNT|crowd\n");
 	return 2;
 }

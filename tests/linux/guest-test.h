@@ -6,3 +6,4 @@
 
 int exchange(uint64_t count); /* 0: all is as it should be */
 int crowd(void);              /* until its input ends */
+int debug(uint64_t count);    /* waits for a line, "debug: armed" said */

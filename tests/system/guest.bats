@@ -67,6 +67,12 @@ act() {
 	avctl -s guest down
 }
 
+@test "a debugger in Linux steps, watches and breaks, armed over a restore, too" {
+	guest_up
+	act debug $([ -n "${SOAK:-}" ] && echo 1000 || echo 20)
+	avctl -s guest down
+}
+
 @test "Linux and a bare-metal VM pass messages through a region, in order and whole (configs/rt-and-linux.yaml)" {
 	sed -e "s,\.\./build,$AVISOR_BUILD," -e 's/^name: .*/name: guest/' "$AVISOR_TOP/configs/rt-and-linux.yaml" >guest.yaml
 	machine_up guest.yaml

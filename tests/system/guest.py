@@ -5,6 +5,7 @@
 module   the module is loaded, its device is root's, bad ioctls are refused (ROUNDS random ones), the agent answers
 fresh    restores of one snapshot: random bytes, monotonic and wall time
 exchange messages to the VM rt and back
+debug    a debugger in the guest: single steps, watchpoints, breakpoints, armed over a restore, too
 quiesce  snapshots of a file system under load, taken quiesced: clean after a restore; hooks; what cannot be waited for
 
 Types as linux.py does. Exit code 1 and one line that says what was wrong.
@@ -132,6 +133,23 @@ def exchange(machine, rounds):
     console.close()
 
 
+def debug(machine, rounds):
+    console = at_shell(machine)
+    console.send(f"guest-test debug {rounds}; echo EN''DED=$?\n")
+    before, _ = console.expect(rb"debug: armed\s", 20 + rounds)
+    check(b"debug: " not in before, before.decode(errors="replace").strip())
+    machine("snapshot", "take", machine.vm, "--name", "armed")
+    for time_round in range(2):
+        console.send("\n")
+        before, match = console.expect(rb"ENDED=(\d+)\s+linux\$ ", 20)
+        said = before.replace(b"\r", b"").decode().strip()
+        check(match[1] == b"0" and said == f"debug: {rounds + 1} rounds, 0 wrong", f"guest-test debug said {said!r}")
+        if time_round == 0:
+            machine("restore", machine.vm, "--name", "armed")
+    no_complaints(console)
+    console.close()
+
+
 HOOKS = "/etc/avisor/hooks.d"
 
 
@@ -221,7 +239,7 @@ def quiesce(machine, rounds):
 
 if __name__ == "__main__":
     try:
-        {"module": module, "fresh": fresh, "quiesce": quiesce, "exchange": exchange}[sys.argv[1]](Machine(sys.argv[2], sys.argv[4]), int(sys.argv[3]))
+        {"module": module, "fresh": fresh, "quiesce": quiesce, "exchange": exchange, "debug": debug}[sys.argv[1]](Machine(sys.argv[2], sys.argv[4]), int(sys.argv[3]))
     except (Failed, OSError, subprocess.TimeoutExpired) as error:
         print(f"guest.py: {error}", file=sys.stderr)
         sys.exit(1)
