@@ -85,6 +85,7 @@ static inline void timers_load(struct vcpu *vcpu)
 	    (bank->line | bank->active) & 1u << PLAT_PPI_VIRT_TIMER)
 		vtimer_load(vcpu);
 	sysreg_write(cntv_cval_el0, vcpu->timer.cntv_cval);
+	isb(); /* never enabled with another's CVAL */
 	sysreg_write(cntv_ctl_el0, vcpu->timer.cntv_ctl);
 }
 
