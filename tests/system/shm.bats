@@ -107,8 +107,10 @@ until_screen()
 	local before
 	before=$(count)
 	"$AVCTL" restart vm2
-	[ "$(count)" -ge "$before" ]
-	"$AVCTL" shm watch board --until "count>$((before + 3))" --timeout 20s >changes
+	local after
+	after=$(count)
+	[ "$after" -ge "$before" ]
+	"$AVCTL" shm watch board --until "count>$((after + 3))" --timeout 20s >changes
 	# It never went down: every change of the count is one up.
 	python3 - <<-END
 	import json
