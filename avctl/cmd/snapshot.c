@@ -3,6 +3,7 @@
  * snapshot.c - snapshot take, delete, pin, unpin, rename. A take carries a request id into the
  * snapshot, so that asking again after a broken connection finds it.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include "cmd/snapshot_notes.h"
@@ -70,6 +71,19 @@ static int begin(struct ctx *ctx, const struct set_vm **vm)
 	return result;
 }
 
+/* It is replaced by the next restore, whatever is written on it. */
+static int not_undo(const char *vm, const char *id)
+{
+	char hint[128];
+
+	if (strcmp(id, "undo") != 0)
+		return RC_OK;
+	return out_error(RC_WRONG_STATE,
+			 out_text(hint, sizeof(hint),
+				  "avctl restore %s --undo, then avctl snapshot take %s", vm, vm),
+			 "undo of %s cannot be kept: the next restore replaces it", vm);
+}
+
 static int set_pinned(struct ctx *ctx, const char *vm, const char *id, bool pinned)
 {
 	struct agent_request request;
@@ -88,6 +102,14 @@ static int set_pinned(struct ctx *ctx, const char *vm, const char *id, bool pinn
 	return RC_OK;
 }
 
+void snapshot_say_evicted(uint64_t count)
+{
+	if (count)
+		out_note("%" PRIu64
+			 " older snapshot%s evicted to make room: avctl events tells which",
+			 count, count == 1 ? " or set of them was" : "s or sets of them were");
+}
+
 static void say_taken(const char *vm, const char *name, const struct line *reply)
 {
 	const char *id = line_text(reply, "id");
@@ -97,9 +119,7 @@ static void say_taken(const char *vm, const char *name, const struct line *reply
 	line_number(reply, "id", &number);
 	line_number(reply, "evicted", &evicted);
 	line_number(reply, "paused_ns", &paused_ns);
-	if (evicted)
-		out_note("%llu older snapshot%s evicted to make room", (unsigned long long)evicted,
-			 evicted == 1 ? " was" : "s were");
+	snapshot_say_evicted(evicted);
 	if (out_style.format == OUT_NAME) {
 		puts(id);
 	} else if (out_style.format == OUT_TABLE) {
@@ -236,11 +256,15 @@ int cmd_snapshot_delete(struct ctx *ctx)
 	const struct set_vm *vm;
 	int failed = 0, last = RC_OK, result;
 
+	if (ctx_flag(ctx, "all") && !ctx->arg_count)
+		return out_error(RC_USAGE, "avctl snapshot list --sets",
+				 "which set snapshot? avctl snapshot delete --all ID");
 	if (ctx_flag(ctx, "all"))
 		return snapshot_set_delete(ctx);
 	if (ctx->arg_count < 2)
-		return out_error(RC_USAGE, "avctl help snapshot delete",
-				 "which snapshot? avctl snapshot delete %s ID", ctx->args[0]);
+		return out_error(RC_USAGE, "avctl snapshot list VM shows what there is",
+				 "which snapshot? avctl snapshot delete %s ID",
+				 ctx->arg_count ? ctx->args[0] : "VM");
 	result = begin(ctx, &vm);
 
 	if (result != RC_OK)
@@ -262,6 +286,8 @@ static int pin(struct ctx *ctx, bool pinned)
 	const struct set_vm *vm;
 	int result = begin(ctx, &vm);
 
+	if (result == RC_OK)
+		result = not_undo(vm->name, ctx->args[1]);
 	if (result == RC_OK)
 		result = set_pinned(ctx, vm->name, ctx->args[1], pinned);
 	if (result == RC_OK)
@@ -290,6 +316,8 @@ int cmd_snapshot_rename(struct ctx *ctx)
 
 	if (result == RC_OK)
 		result = begin(ctx, &vm);
+	if (result == RC_OK)
+		result = not_undo(vm->name, ctx->args[1]);
 	if (result != RC_OK)
 		return result;
 	agent_begin(&request, "set");
@@ -300,6 +328,7 @@ int cmd_snapshot_rename(struct ctx *ctx)
 	line_add_text(&request.line, "new_name", name);
 	if (agent_call(ctx->agent, &request, NULL, false, &reply) != AGENT_OK)
 		return ctx_agent_error(ctx, &reply, vm->name, what);
-	say_one(vm->name, ctx->args[1], *name ? "renamed" : "without a name now");
+	say_one(vm->name, ctx->args[1],
+		*name ? out_text(what, sizeof(what), "renamed to %s", name) : "without a name now");
 	return RC_OK;
 }

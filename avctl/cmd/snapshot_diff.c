@@ -13,9 +13,12 @@
 #include <avisor/hypercall.h>
 #include "cmd/snapshot_diff.h"
 
-static const char *kind_name(unsigned kind)
+/* The name of a side. */
+static const char *typed(const struct diff *diff, int side)
 {
-	return kind == AV_PAGE_ONLY_A ? "only in a" : kind == AV_PAGE_ONLY_B ? "only in b" : "both";
+	const char *text = ctx_arg(diff->ctx, side + 1);
+
+	return text ? text : "live";
 }
 
 /* What was typed, as the agent wants it. taken: when that snapshot was taken, to know it again. */
@@ -41,13 +44,12 @@ static int pick(struct diff *diff, int side, const struct table *rows, const cha
 static int pick_both(struct diff *diff, char taken[2][32])
 {
 	struct table *rows = table_new(snapshot_columns, SNAP_ACTION);
-	const char *b = ctx_arg(diff->ctx, 2);
 	int result = snapshot_rows(diff->ctx, diff->vm, true, rows);
 
 	if (result == RC_OK)
-		result = pick(diff, 0, rows, diff->ctx->args[1], taken[0]);
+		result = pick(diff, 0, rows, typed(diff, 0), taken[0]);
 	if (result == RC_OK)
-		result = pick(diff, 1, rows, b ? b : "live", taken[1]);
+		result = pick(diff, 1, rows, typed(diff, 1), taken[1]);
 	table_free(rows);
 	return result;
 }
@@ -115,9 +117,11 @@ static void print_ranges(const struct diff *diff)
 	for (size_t i = 0; i < diff->range_count; i++) {
 		const struct diff_range *range = &diff->ranges[i];
 
-		printf("  0x%010" PRIx64 "-0x%010" PRIx64 "  %6" PRIu64 "  %s\n", range->address,
+		printf("  0x%010" PRIx64 "-0x%010" PRIx64 "  %6" PRIu64 "  %s%s\n", range->address,
 		       range->address + range->pages * 4096 - 1, range->pages,
-		       range->kind == AV_PAGE_BOTH ? "" : kind_name(range->kind));
+		       range->kind == AV_PAGE_BOTH ? "" : "only in ",
+		       range->kind == AV_PAGE_BOTH ? ""
+						   : typed(diff, range->kind == AV_PAGE_ONLY_B));
 	}
 }
 

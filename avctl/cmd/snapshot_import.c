@@ -228,6 +228,9 @@ int files_import(struct ctx *ctx, const char *vm, const struct file_reader *read
 		result = simple(ctx, "import-begin", vm);
 	if (result == RC_OK)
 		result = fill(&import, reader, name ? name : reader->header.name, id);
+	if (result == RC_OK && strcmp(reader->header.vm, vm) != 0)
+		out_note("%s was exported from %s: it is a snapshot of %s now", path,
+			 reader->header.vm, vm);
 	if (import.ram_fd >= 0)
 		close(import.ram_fd);
 	free(import.where);

@@ -55,7 +55,7 @@ static int explain(struct ctx *ctx, const struct agent_reply *reply, const char 
 			RC_NOT_FOUND,
 			out_text(hint, sizeof(hint), "avctl restore %s --undo, VM by VM", vm),
 			"%s has no undo of that restore any more: nothing was changed", vm);
-	return ctx_agent_error(ctx, reply, vm, what);
+	return ctx_agent_error(ctx, reply, vm, strcmp(reply->code, "LIMIT") ? what : NULL);
 }
 
 static void say_id(const char *id, const char *what)
@@ -80,7 +80,8 @@ int snapshot_set_take(struct ctx *ctx, const char *name)
 
 	if (ctx_option(ctx, "tag") || ctx_option(ctx, "note") || ctx_flag(ctx, "pin") ||
 	    ctx_flag(ctx, "quiesce"))
-		result = out_error(RC_USAGE, "they stay until the set snapshot is deleted",
+		result = out_error(RC_USAGE,
+				   "its parts go with it only: when it is deleted, or the oldest",
 				   "--all goes with --name only");
 	if (result == RC_OK)
 		result = begin(ctx);
@@ -97,16 +98,13 @@ int snapshot_set_take(struct ctx *ctx, const char *name)
 		return out_error(RC_FAILED, "avctl version", "the agent's answer is incomplete");
 	line_number(&reply.end, "evicted", &evicted);
 	line_number(&reply.end, "paused_ns", &paused_ns);
-	if (evicted)
-		out_note("%" PRIu64 " older snapshot%s evicted to make room", evicted,
-			 evicted == 1 ? " was" : "s were");
+	snapshot_say_evicted(evicted);
 	if (out_style.format == OUT_NAME) {
 		puts(id);
 	} else if (out_style.format == OUT_TABLE) {
 		printf("all@%s%s%s", id, name ? " " : "", name ? name : "");
 		if (paused_ns)
-			printf(" (%zu VMs held %s)", ctx->record->set->vm_count,
-			       out_duration(time, paused_ns));
+			printf(" (held %s)", out_duration(time, paused_ns));
 		putchar('\n');
 	} else {
 		out_json(json_pack("{s:b, s:o, s:s?, s:I, s:f}", "all", true, "id",

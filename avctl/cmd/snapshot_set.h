@@ -14,5 +14,8 @@ int snapshot_set_restore(struct ctx *ctx);
 int snapshot_set_delete(struct ctx *ctx);
 int snapshot_set_list(struct ctx *ctx);
 
+/* What a take had to give up, if anything: snapshot.c. */
+void snapshot_say_evicted(uint64_t count);
+
 /* How often the VM was restored: restore.c. */
 int restore_generation(struct ctx *ctx, const char *vm, uint64_t *generation);

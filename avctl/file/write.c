@@ -120,12 +120,35 @@ static bool open_file(struct file_writer *writer, struct file_error *error)
 	return file_fail(error, "", "%s", strerror(errno));
 }
 
+/* A slip of the pen does not cost a file of another kind. */
+static bool may_replace(const char *path, struct file_error *error)
+{
+	char magic[8] = AVS_MAGIC;
+	struct stat about;
+	ssize_t got = 0;
+	int fd;
+
+	if (stat(path, &about) < 0 || !S_ISREG(about.st_mode) || !about.st_size)
+		return true;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd >= 0) {
+		got = read(fd, magic, sizeof(magic));
+		close(fd);
+	}
+	if (fd >= 0 && got == sizeof(magic) && !memcmp(magic, AVS_MAGIC, sizeof(magic)))
+		return true;
+	return file_fail(error, "", "is there and no snapshot's file: not replaced");
+}
+
 struct file_writer *file_create(const char *path, file_same *same, void *ctx,
 				struct file_error *error)
 {
-	struct file_writer *writer = calloc(1, sizeof(*writer));
+	struct file_writer *writer;
 	char *copy;
 
+	if (!may_replace(path, error))
+		return NULL;
+	writer = calloc(1, sizeof(*writer));
 	if (!writer) {
 		file_fail(error, "", "out of memory");
 		return NULL;

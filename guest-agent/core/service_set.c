@@ -113,7 +113,7 @@ int64_t service_delete_all(struct service *service)
 	return service_done(service);
 }
 
-/* The parts as "vm1:3,vm2:0". */
+/* The parts as "vm1:3,vm2:0", or "vm1:undo,vm2:undo". */
 static void add_parts(struct service *service, struct line_out *out, const struct av_set_info *info)
 {
 	char text[AV_VM_MAX * (AV_NAME_SIZE + 22)];
@@ -131,6 +131,11 @@ static void add_parts(struct service *service, struct line_out *out, const struc
 		for (size_t n = 0; n < AV_NAME_SIZE && name[n]; n++)
 			text[at++] = name[n];
 		text[at++] = ':';
+		if (info->members[i] == AV_SNAPSHOT_UNDO) {
+			for (const char *c = "undo"; *c; c++)
+				text[at++] = *c;
+			continue;
+		}
 		for (uint64_t id = info->members[i]; !count || id; id /= 10)
 			digits[count++] = (char)('0' + id % 10);
 		while (count)

@@ -201,6 +201,7 @@ load played
 	says "pinned"
 	code 0 avctl snapshot unpin vm1 clean
 	code 0 avctl snapshot rename vm1 1 other
+	prints "renamed to other"
 	code 3 avctl snapshot delete vm1 clean
 	code 0 avctl snapshot delete vm1 other
 	code 8 avctl snapshot delete vm1 2 77
@@ -217,6 +218,9 @@ load played
 	code 0 avctl restore vm1 --id 0
 	prints "vm1@0"
 	says "avctl restore vm1 --undo"
+	code 4 avctl snapshot pin vm1 undo
+	says "the next restore replaces it"
+	code 4 avctl snapshot rename vm1 undo other
 	code 0 avctl restore vm1 --undo
 	code 0 avctl restore vm1 --name clean --no-undo
 	[ -z "$errors" ]
@@ -369,8 +373,7 @@ load played
 	mkfifo nothing_typed
 	"$AVCTL" console vm1 <>nothing_typed >/dev/null 2>&1 &
 	for i in $(seq 100); do
-		[ -s "$XDG_RUNTIME_DIR/avisor/duo/vm1.console.lock" ] &&
-			! flock -n "$XDG_RUNTIME_DIR/avisor/duo/vm1.console.lock" true && break
+		[ "$(<"$XDG_RUNTIME_DIR/avisor/duo/vm1.console.lock")" = $! ] && break
 		sleep 0.02
 	done
 	holder=$(<"$XDG_RUNTIME_DIR/avisor/duo/vm1.console.lock")

@@ -74,7 +74,7 @@ ranges() {
 	expect_equal "$(ranges vm1 after before)" \
 		"[('0x42000000', 1, 'both'), ('0x43000000', 2, 'a')]" "from after to before"
 	code 10 avctl snapshot diff vm1 before after
-	expect_output '^  0x0043000000-0x0043001fff +2  only in b'
+	expect_output '^  0x0043000000-0x0043001fff +2  only in after'
 }
 
 @test "--hex shows the bytes" {

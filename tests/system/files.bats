@@ -197,6 +197,11 @@ with open(sys.argv[1], "r+b") as f:
 	grep -vE '^x\.avs(\.[0-9]+\.part)?$' left && fails "left over: $(cat left)"
 	run avctl snapshot export vm1 /nowhere/x.avs
 	expect_status 1
+	echo 'version: 1 # mine' >out/mine.yaml
+	run avctl snapshot export vm1 out/mine.yaml
+	expect_status 1
+	expect_output 'out/mine.yaml: is there and no snapshot.s file: not replaced'
+	grep -q mine out/mine.yaml
 	run avctl snapshot export vm1 --id 77 out/y.avs
 	expect_status 3
 	[ ! -e out/y.avs ]

@@ -63,7 +63,7 @@ forget_sets() {
 	at=$(next_event)
 	run avctl snapshot take --all --name four
 	expect_status 0
-	expect_output '1 .*evicted'
+	expect_output '1 .*evicted to make room: avctl events tells which'
 	expect_equal "$(sets)" "two three four" "sets"
 	expect_equal "$(evicted "$at")" "- a b" "who lost one"
 	# Of one VM alone: b loses its part, too.
@@ -83,12 +83,25 @@ forget_sets() {
 	avctl snapshot pin b six -q >/dev/null
 	run avctl snapshot take --all --name seven
 	expect_status 1
-	expect_output '^avctl: error: a: '
+	expect_output '^avctl: error: a has as many snapshots as `keep` allows, and none that may be evicted'
+	expect_output '^hint: avctl snapshot list a: delete or unpin one; or a higher `keep`'
 	expect_equal "$(sets)" "three five six" "sets"
 	avctl snapshot unpin b three -q >/dev/null
 	avctl snapshot unpin b five -q >/dev/null
 	avctl snapshot unpin b six -q >/dev/null
 	audit a b
+	forget_sets
+}
+
+@test "what goes back with --all can be undone, and is shown as that" {
+	avctl snapshot take --all --name one -q >/dev/null
+	avctl restore --all --name one -q >/dev/null
+	run avctl snapshot list --sets
+	expect_output '^undo .* a:undo,b:undo$'
+	run avctl snapshot delete --all
+	expect_status 2
+	expect_output 'which set snapshot'
+	expect_output '^hint: avctl snapshot list --sets'
 	forget_sets
 }
 
