@@ -106,9 +106,7 @@ int ctx_agent_error(struct ctx *ctx, const struct agent_reply *reply, const char
 				 "avctl snapshot list %s: delete or unpin one; or a higher "
 				 "`keep` in the YAML file",
 				 vm),
-			"%s has as many snapshots as `keep` allows, and none that may be "
-			"evicted",
-			vm);
+			"%s: as many snapshots as `keep` allows, and none that may be evicted", vm);
 	if (!strcmp(code, "LIMIT"))
 		return out_error(RC_FAILED, "avctl status VM tells snapshots and memory", "%s%s%s",
 				 vm ? vm : "", vm ? ": " : "",

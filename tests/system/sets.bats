@@ -83,7 +83,7 @@ forget_sets() {
 	avctl snapshot pin b six -q >/dev/null
 	run avctl snapshot take --all --name seven
 	expect_status 1
-	expect_output '^avctl: error: a has as many snapshots as `keep` allows, and none that may be evicted'
+	expect_output '^avctl: error: a: as many snapshots as `keep` allows, and none that may be evicted'
 	expect_output '^hint: avctl snapshot list a: delete or unpin one; or a higher `keep`'
 	expect_equal "$(sets)" "three five six" "sets"
 	avctl snapshot unpin b three -q >/dev/null
