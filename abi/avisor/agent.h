@@ -60,7 +60,7 @@
  * restore-all id=N|name=|latest=1|undo=1 [keep_undo=1] [paused=1]
  *                                      ok id= regions_gone=N undo=kept|skipped|off paused_ns=
  * delete-all id=N|name=|latest=1|undo=1   ok id=
- * sets                                 row per set snapshot, undo last: id name request taken_ns regions region_pages frames parts=vm1:3,vm2:0
+ * sets                                 row per set snapshot, undo last: id name request taken_ns regions region_pages frames parts=vm1:3,vm2:0, or vm1:undo
  * diff vm= a=ID b=ID [from=HEX]        ID is a number, live, boot, undo or none. Row per run of pages with different frames: ipa count pa_a pa_b
  *                                      (0x0: none); ok next=HEX, to go on from; AV_DIFF_END at the end
  * state vm= id=ID                      row per part of the state: part [vcpu] size sum [value] [x0 ... x30 pc pstate ... of a vCPU]

@@ -155,6 +155,9 @@ static int write_state(struct export *e)
 		if (!files_ram_read(e->ram_fd, places[i].pa, bytes + size, parts[i].size))
 			result = out_error(RC_FAILED, "avctl ps", "state is not in %s",
 					   e->ctx->record->ram_file);
+		/* Regions are not in files, and what the frame held before, another VM's perhaps, lies behind the last. */
+		if (!strcmp(parts[i].name, "regions"))
+			memset(bytes + size, 0, parts[i].size);
 		size += parts[i].size;
 	}
 	if (result == RC_OK && !file_add_state(e->writer, parts, count, bytes, &error))

@@ -3,11 +3,11 @@
  * calls_differ.c - SNAPSHOT_DIFF and SNAPSHOT_STATE: what two snapshots, or one and the VM as it is, differ in.
  * Must never change the VM it looks at: a VM that runs is held for the copy of one part, no longer.
  */
+#include <arch/mem.h>
 #include "core/hypercall.h"
 #include "core/operation.h"
 #include "core/string.h"
 #include "core/vm_state.h"
-#include <arch/mem.h>
 #include "mm/differ.h"
 
 /* A part of the live VM; the operation lock's. */

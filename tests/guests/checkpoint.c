@@ -267,22 +267,16 @@ static struct flipped flip(unsigned int which)
 	struct flipped last = {0};
 	unsigned int n = 0;
 
-#define FLIP_LIVE(register, bits)                     \
+#define FLIP_TO(register, value, bits)                \
 	if (which == ALL || which == n++) {           \
 		last.name = #register;                \
-		last.was = live.register;             \
+		last.was = value;                     \
 		SET(register, last.was ^ (bits##ul)); \
 		__asm__ volatile("isb");              \
 		GET(register, last.is);               \
 	}
-#define FLIP(register, value, bits)                   \
-	if (which == ALL || which == n++) {           \
-		last.name = #register;                \
-		last.was = value##ul;                 \
-		SET(register, last.was ^ (bits##ul)); \
-		__asm__ volatile("isb");              \
-		GET(register, last.is);               \
-	}
+#define FLIP_LIVE(register, bits) FLIP_TO(register, live.register, bits)
+#define FLIP(register, value, bits) FLIP_TO(register, value##ul, bits)
 	/* While exceptions still work. */
 	if (which == ALL || which == n++) {
 		write_hidden(~0ul);
@@ -296,6 +290,7 @@ static struct flipped flip(unsigned int which)
 	SYSTEM_REGISTERS(FLIP)
 #undef FLIP
 #undef FLIP_LIVE
+#undef FLIP_TO
 	return last;
 }
 

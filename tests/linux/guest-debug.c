@@ -27,7 +27,7 @@
 #define BREAK_4_BYTES (1u | 2u << 1 | 0xfu << 5)
 
 /* Shared by the one who debugs and the one who is debugged. */
-static volatile uint64_t *told, *watched, *rounds;
+static volatile uint64_t *told, *watched, *rounds, *looping;
 static unsigned int wrong;
 
 static void complain(const char *what, uint64_t found, uint64_t wanted)
@@ -53,6 +53,7 @@ static void debugged(void)
 {
 	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 	raise(SIGSTOP);
+	*looping = 1;
 	for (uint64_t round = 1;; round++) {
 		while (*told < round)
 			;
@@ -103,8 +104,11 @@ static void steps(pid_t pid)
 {
 	uint64_t first, pc, moved = 0, again = 0;
 
-	ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL);
-	stopped(pid, "the first step", TRAP_TRACE, 0);
+	/* Into the loop, if it has not come there yet. */
+	for (int i = 0; i < STEPS; i++) {
+		ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL);
+		stopped(pid, "a first step", TRAP_TRACE, 0);
+	}
 	first = pc = pc_of(pid);
 	for (int i = 0; i < STEPS; i++) {
 		uint64_t before = pc;
@@ -154,13 +158,15 @@ int debug(uint64_t count)
 	told = shared;
 	watched = shared + 8;
 	rounds = shared + 16;
+	looping = shared + 24;
 	pid = fork();
 	if (pid == 0)
 		debugged();
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		return 1;
 	ptrace(PTRACE_CONT, pid, NULL, NULL);
-	usleep(20000);
+	while (!*looping)
+		usleep(1000);
 	kill(pid, SIGTRAP);
 	waitpid(pid, &status, 0);
 	for (round = 1; round <= count; round++) {

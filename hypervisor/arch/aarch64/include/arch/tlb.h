@@ -32,7 +32,10 @@ static inline void arch_tlb_vm(void)
 /* Every VMID of every PE: TLBI ALLE1IS. */
 void arch_tlb_all(void);
 
-/* VTTBR_EL2 with its VMID and a table without entries: no walk finds anything, and what was found for that VMID stays (see vcpu_load()). */
+/*
+ * VTTBR_EL2 with its VMID and a table without entries: no walk finds anything, and what was found for that VMID stays (see
+ * vcpu_load()).
+ */
 static inline uint64_t arch_tlb_no_tables(uint64_t vttbr)
 {
 	const uint64_t *tables;
